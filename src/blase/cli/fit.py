@@ -1,0 +1,285 @@
+"""`blase fit`: fit a spectrum with a star, an atmosphere and an instrument."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from blase.cli.messages import NOT_CONVERGED, say
+from blase.cli.options import (
+    BervOption,
+    DeviceOption,
+    FrameOption,
+    InstrumentOption,
+    JsonOption,
+    MediumOption,
+    OutputOption,
+    OverwriteOption,
+    QuietOption,
+    ResolvingPowerOption,
+    SeedOption,
+    TeffOption,
+    VerboseOption,
+    WavelengthFileOption,
+    WavelengthOption,
+    WavelengthUnitOption,
+    check_distinct,
+    parse_fixed,
+    parse_orders,
+    parse_range,
+    parse_resolving_power,
+    parse_template_resolving_power,
+)
+from blase.cli.progress import both, show_progress
+from blase.cli.summary_text import fit_lines, read_summary
+from blase.cli.timing import StageClock
+from blase.errors import InputError
+
+if TYPE_CHECKING:
+    from blase.containers.spectrum import EchelleSpectrum
+
+MARGIN = 0.005
+"""How far beyond the spectrum a template is read, in relative wavelength (1500 km/s)."""
+
+
+def fit(
+    spectrum: Annotated[Path, typer.Argument(metavar="SPECTRUM", help="The observed spectrum.")],
+    star: Annotated[
+        str,
+        typer.Option(
+            "--star", metavar="CLONE|TEMPLATE", help="Stellar clone directory, template or line list."
+        ),
+    ],
+    output: OutputOption,
+    telluric: Annotated[
+        str | None,
+        typer.Option("--telluric", metavar="CLONE|TEMPLATE", help="Telluric clone directory or template."),
+    ] = None,
+    order: Annotated[
+        str | None,
+        typer.Option("--order", metavar="ROWS", help="Rows as shown by blase info, such as 3,5-8."),
+    ] = None,
+    wavelength: WavelengthOption = None,
+    instrument: InstrumentOption = None,
+    wavelength_unit: WavelengthUnitOption = None,
+    medium: MediumOption = None,
+    frame: FrameOption = None,
+    berv: BervOption = None,
+    resolving_power: ResolvingPowerOption = None,
+    template_resolving_power: Annotated[
+        str | None,
+        typer.Option(
+            "--template-resolving-power",
+            metavar="R[:ERR]|fit",
+            help="Resolving power to which the stellar template is already blurred.",
+        ),
+    ] = None,
+    telluric_resolving_power: Annotated[
+        str | None,
+        typer.Option(
+            "--telluric-resolving-power",
+            metavar="R[:ERR]|fit",
+            help="Resolving power to which the telluric template is already blurred.",
+        ),
+    ] = None,
+    rv_guess: Annotated[
+        float | None,
+        typer.Option(
+            "--rv-guess", metavar="KM_S", help="Starting velocity; found by cross-correlation if absent."
+        ),
+    ] = None,
+    fix: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fix", metavar="NAME[=V]", help="Hold a global parameter, at V where given. Repeatable."
+        ),
+    ] = None,
+    free: Annotated[
+        list[str] | None,
+        typer.Option("--free", metavar="NAME", help="Free a parameter that is fixed by default. Repeatable."),
+    ] = None,
+    continuum_degree: Annotated[
+        int,
+        typer.Option("--continuum-degree", min=0, metavar="N", help="Degree of the continuum of an order."),
+    ] = 5,
+    folds: Annotated[
+        int, typer.Option("--folds", min=0, metavar="N", help="Folds of pixels held out in turn; 0 for none.")
+    ] = 5,
+    wavelength_file: WavelengthFileOption = None,
+    teff: TeffOption = None,
+    device: DeviceOption = "cpu",
+    seed: SeedOption = 0,
+    overwrite: OverwriteOption = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on from the checkpoint that an interrupted run left beside DIR."),
+    ] = False,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Fit a spectrum with every stellar and telluric line free at the same time.
+
+    \b
+    Examples:
+      blase fit WASP_69_hpf_stack.fits --star star-4800 --telluric telluric-hpf \\
+        --frame barycentric --resolving-power 55000:1500 -o wasp69
+      blase fit Slope-20190224.optimal.fits --star star-3900 --order 1 -o gj699
+    """  # noqa: D301
+    clock = StageClock()
+    span = parse_range(wavelength)
+    rows = parse_orders(order)
+    power = parse_resolving_power(resolving_power)
+    star_power = parse_template_resolving_power(template_resolving_power, "--template-resolving-power")
+    telluric_power = parse_template_resolving_power(telluric_resolving_power, "--telluric-resolving-power")
+    fixed = parse_fixed(fix)
+    check_distinct(fixed, free)
+    checkpoint = checkpoint_path(output)
+    from blase.containers.atomic import check_output
+
+    check_output(output, overwrite=overwrite)
+    check_resume(checkpoint, resume=resume)
+
+    from blase.instruments import read_spectrum
+    from blase.pipeline import fit_spectrum
+    from blase.results.files import write_result
+
+    try:
+        with show_progress(quiet=quiet) as listener:
+            listen = both(clock.event, listener)
+            listen({"stage": "read", "message": str(spectrum)})
+            observed = read_spectrum(
+                spectrum,
+                instrument=instrument,
+                wavelength_unit=wavelength_unit,
+                medium=medium,
+                frame=frame,
+                berv=berv,
+                resolving_power=power,
+            )
+            reach = template_range(observed, rows, span)
+            stellar = load_component(
+                star, resolving_power=star_power, span=reach, wavelength_file=wavelength_file, teff=teff
+            )
+            atmosphere = (
+                None
+                if telluric is None
+                else load_component(telluric, resolving_power=telluric_power, span=reach)
+            )
+            result = fit_spectrum(
+                observed,
+                star=stellar,
+                telluric=atmosphere,
+                orders=rows,
+                wavelength_range=span,
+                resolving_power=power,
+                rv_guess=rv_guess,
+                fix=fixed,
+                free=free or None,
+                continuum_degree=continuum_degree,
+                folds=folds,
+                device=device,
+                seed=seed,
+                checkpoint=checkpoint,
+                resume=resume,
+                progress=listen,
+            )
+            listen({"stage": "write", "message": str(output)})
+            write_result(result, output, overwrite=overwrite, late_summary=clock.summary)
+    except KeyboardInterrupt:
+        say_interrupted(checkpoint)
+        raise
+    checkpoint.unlink(missing_ok=True)
+    print_summary(read_summary(output), output, json=json)
+    if not result.converged:
+        say(f"not converged: {result.summary.get('stop_reason')}")
+        raise typer.Exit(NOT_CONVERGED)
+
+
+def checkpoint_path(output: Path) -> Path:
+    """Return where the checkpoint of a fit lies: beside its output directory."""
+    absolute = output.absolute()
+    return absolute.with_name(f"{absolute.name}.checkpoint.safetensors")
+
+
+def check_resume(checkpoint: Path, *, resume: bool) -> None:
+    """Raise `InputError` where there is nothing to resume from."""
+    if resume and not checkpoint.is_file():
+        raise InputError(
+            "there is no checkpoint to resume from",
+            path=checkpoint,
+            fix="leave --resume away to start afresh",
+        )
+
+
+def say_interrupted(checkpoint: Path) -> None:
+    """Say what an interrupted fit left behind."""
+    if checkpoint.is_file():
+        say(f"stopped; to go on, repeat the command with --resume (checkpoint: {checkpoint})")
+    else:
+        say("stopped before the first checkpoint; nothing was written")
+
+
+def template_range(
+    spectrum: EchelleSpectrum, rows: list[int] | None, span: tuple[float, float] | None
+) -> tuple[float, float]:
+    """Return the vacuum wavelengths [Angstrom] that a template must cover: the data and a margin."""
+    chosen = spectrum if rows is None else spectrum.select(rows)
+    low = min(order.wavelength[0] for order in chosen.orders)
+    high = max(order.wavelength[-1] for order in chosen.orders)
+    if span is not None:
+        low, high = max(low, span[0]), min(high, span[1])
+    if not low < high:
+        raise InputError(
+            "--wavelength does not overlap the spectrum",
+            path=spectrum.metadata.path,
+            value=f"{span[0]:g} {span[1]:g}" if span else None,
+            fix="see blase info for the range of every order",
+        )
+    return float(low * (1 - MARGIN)), float(high * (1 + MARGIN))
+
+
+def load_component(
+    source: str,
+    *,
+    resolving_power: Any,
+    span: tuple[float, float],
+    wavelength_file: Path | None = None,
+    teff: float | None = None,
+) -> Any:
+    """Return the clone in the directory `source`, or the template that `source` names.
+
+    Raises `InputError` where a blur is declared for a clone, which was already made through its own.
+    """
+    from blase.cloning import Clone, is_clone
+    from blase.templates import read_template
+
+    if not is_clone(Path(source)):
+        return read_template(
+            source,
+            wavelength_file=wavelength_file,
+            resolving_power=resolving_power,
+            wavelength_range=span,
+            effective_temperature=teff,
+        )
+    if resolving_power is not None:
+        raise InputError(
+            "is a clone, which is free of blur: a resolving power belongs to its template",
+            path=source,
+            fix="give it to blase clone, or give the template itself to blase fit",
+        )
+    return Clone.read(Path(source))
+
+
+def print_summary(summary: dict[str, Any], output: Path, *, json: bool) -> None:
+    """Print the summary as one line of JSON, or the numbers that matter."""
+    if json:
+        from blase.results.json_text import to_line
+
+        print(to_line(summary))
+        say(f"written: {output}")
+        return
+    print("\n".join(fit_lines(summary)))
+    print(f"written: {output}")

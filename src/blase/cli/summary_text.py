@@ -1,0 +1,48 @@
+"""The few lines that a fit prints, taken from the summary that it wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+HEADLINE = ("radial_velocity", "radial_velocity_barycentric", "vsini", "resolving_power")
+
+
+def read_summary(directory: Path) -> dict[str, Any]:
+    """Return the content of `summary.json` in an output directory."""
+    content: dict[str, Any] = json.loads((directory / "summary.json").read_text(encoding="utf-8"))
+    return content
+
+
+def fit_lines(summary: Mapping[str, Any]) -> list[str]:
+    """Return the headline parameters, the residuals and why the fit stopped, one line each."""
+    lines = [parameter_line(name, summary[name]) for name in HEADLINE if name in summary]
+    lines.append(f"{'residual, fitted pixels':<30}{_percent(summary.get('residual_rms'))}")
+    lines.append(f"{'residual, held-out pixels':<30}{_percent(summary.get('residual_rms_heldout'))}")
+    for name in ("n_pixels", "n_parameters", "n_effective"):
+        lines.append(f"{name:<30}{_number(summary.get(name))}")
+    return [*lines, f"{'stopped because':<30}{summary.get('stop_reason')}"]
+
+
+def parameter_line(name: str, entry: Mapping[str, Any]) -> str:
+    """Return one parameter with its error, its upper limit or the statement that there is no error yet."""
+    value, error, limit = entry.get("value"), entry.get("error"), entry.get("upper_limit_95")
+    if value is None:
+        return f"{name:<30}not known"
+    spread = f" +- {error:.2g}" if error is not None else " (error not yet estimated)"
+    if limit is not None:
+        spread = f" (95 % upper limit {limit:.4g})"
+    unit = entry.get("unit") or ""
+    return f"{name:<30}{value:.7g} {unit}".rstrip() + spread
+
+
+def _percent(value: float | None) -> str:
+    """Return a fraction in per cent, or say that it is not known."""
+    return "not known" if value is None else f"{100 * value:.3f} %"
+
+
+def _number(value: float | None) -> str:
+    """Return a number, or say that it is not known."""
+    return "not known" if value is None else f"{value:.6g}"

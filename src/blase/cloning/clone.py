@@ -1,0 +1,90 @@
+"""A clone: a template as a set of Voigt lines, and its directory on disk."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from blase.containers.atomic import atomic_directory
+from blase.containers.line_list import LineList
+from blase.errors import InputError
+
+Kind = Literal["stellar", "telluric"]
+_TENSORS, _LINES, _SUMMARY = "clone.safetensors", "lines.ecsv", "summary.json"
+
+
+@dataclass(frozen=True)
+class Clone:
+    """The lines of a cloned template.
+
+    Attributes
+    ----------
+    kind : what absorbs, `"stellar"` (rest frame of the star) or `"telluric"` (observatory frame).
+    lines : centre, strength, sigma and gamma of every line.
+    wavelength_range : vacuum Angstrom; outside it the clone says nothing.
+    summary : the content of `summary.json`.
+    """
+
+    kind: Kind
+    lines: LineList
+    wavelength_range: tuple[float, float]
+    summary: dict[str, Any]
+
+    def write(self, directory: str | Path, *, overwrite: bool = False) -> Path:
+        """Write `clone.safetensors`, `lines.ecsv` and `summary.json` into `directory`, all or nothing."""
+        with atomic_directory(directory, overwrite=overwrite) as folder:
+            save_file(self._tensors(), folder / _TENSORS)
+            self.lines.write(folder / _LINES, meta={"kind": self.kind})
+            text = json.dumps(self.summary, indent=2, allow_nan=False, ensure_ascii=False)
+            (folder / _SUMMARY).write_text(text + "\n", encoding="utf-8")
+        return Path(directory)
+
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        names = ("centre", "strength", "sigma", "gamma")
+        return {name: torch.from_numpy(getattr(self.lines, name).copy()) for name in names}
+
+    @classmethod
+    def read(cls, directory: str | Path) -> Clone:
+        """Read a directory that `write` made.
+
+        Raises
+        ------
+        InputError
+            where a file is missing, unreadable, or the numbers in two of them disagree.
+        """
+        folder = Path(directory)
+        if not is_clone(folder):
+            raise InputError(
+                "is not a clone", path=folder, expected=f"a directory with {_TENSORS}, {_LINES} and {_SUMMARY}",
+                fix="make one with: blase clone TEMPLATE -o CLONE",
+            )
+        try:
+            summary = json.loads((folder / _SUMMARY).read_text(encoding="utf-8"))
+            tensors = load_file(folder / _TENSORS)
+            kind, (low, high) = summary["kind"], summary["wavelength_range"]
+        except (ValueError, KeyError, TypeError, SafetensorError) as error:
+            raise InputError("the clone cannot be read", path=folder, value=error, fix="clone the template again") from error
+        lines = LineList.read(folder / _LINES)
+        if set(tensors) < {"centre"} or tensors["centre"].numel() != len(lines):
+            raise InputError(
+                f"{_TENSORS} and {_LINES} disagree", path=folder, value=f"{len(lines)} lines in the table",
+                fix="clone the template again",
+            )
+        return cls(kind, lines, (float(low), float(high)), summary)
+
+    def in_range(self, low: float, high: float) -> Clone:
+        """The lines with centres in [low, high], vacuum Angstrom."""
+        span = (max(low, self.wavelength_range[0]), min(high, self.wavelength_range[1]))
+        return Clone(self.kind, self.lines.in_range(low, high), span, self.summary)
+
+
+def is_clone(path: str | Path) -> bool:
+    """Whether `path` is a directory that holds the files of a clone."""
+    folder = Path(path)
+    return all((folder / name).is_file() for name in (_TENSORS, _LINES, _SUMMARY))

@@ -1,0 +1,188 @@
+"""A list of spectral lines with physical parameters, and its ECSV file.
+
+Strength is the integrated optical depth A [Angstrom] of tau(lambda) = A V(lambda - centre), V the
+area-normalised Voigt profile; sigma is the standard deviation of its Gaussian and gamma the half width at
+half maximum of its Lorentzian, both in km/s. Centres are vacuum Angstrom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable, Table
+from numpy.typing import NDArray
+
+from blase.containers.atomic import atomic_file
+from blase.errors import InputError
+
+FloatArray = NDArray[np.float64]
+
+_UNITS: dict[str, u.UnitBase] = {
+    "centre": u.AA,
+    "strength": u.AA,
+    "sigma": u.km / u.s,
+    "gamma": u.km / u.s,
+    "lower_energy": u.eV,
+}
+_REQUIRED = ("centre", "strength", "sigma", "gamma")
+_DESCRIPTIONS = {
+    "centre": "vacuum wavelength of the line centre",
+    "strength": "integrated optical depth",
+    "sigma": "standard deviation of the Gaussian",
+    "gamma": "half width at half maximum of the Lorentzian",
+    "lower_energy": "energy of the lower level",
+    "species": "atom or molecule",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class LineList:
+    """Lines sorted by centre. All arrays are (n,); n = 0 is a valid, empty list.
+
+    Parameters
+    ----------
+    centre : vacuum wavelength [Angstrom].
+    strength : integrated optical depth [Angstrom], positive.
+    sigma, gamma : Gaussian standard deviation and Lorentzian half width [km/s], not negative.
+    species : names, where known.
+    lower_energy : energy of the lower level [eV], where known (NaN for single lines).
+
+    Lines given in another order are sorted. Raises InputError on unequal shapes and on values out of range.
+    """
+
+    centre: FloatArray
+    strength: FloatArray
+    sigma: FloatArray
+    gamma: FloatArray
+    species: NDArray[np.str_] | None = None
+    lower_energy: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        order = np.argsort(np.asarray(self.centre, dtype=np.float64), kind="stable")
+        for name in _names(self):
+            dtype = np.str_ if name == "species" else np.float64
+            values = np.atleast_1d(np.asarray(getattr(self, name), dtype=dtype))
+            if values.shape != order.shape:
+                raise InputError(
+                    f"line list: {name} has the wrong shape",
+                    value=str(values.shape),
+                    expected=f"{order.shape}, as centre",
+                )
+            object.__setattr__(self, name, values[order])
+        self._check_ranges()
+
+    def _check_ranges(self) -> None:
+        for name, above_zero in (("centre", True), ("strength", True), ("sigma", False), ("gamma", False)):
+            values = getattr(self, name)
+            wrong = ~np.isfinite(values) | ((values <= 0) if above_zero else (values < 0))
+            if wrong.any():
+                i = int(np.flatnonzero(wrong)[0])
+                raise InputError(
+                    f"line list: {name} is out of range",
+                    value=f"{values[i]} in line {i} (sorted by centre, at {self.centre[i]} A)",
+                    expected=f"finite and {'positive' if above_zero else 'not negative'} [{_UNITS[name]}]",
+                )
+
+    def __len__(self) -> int:
+        return int(self.centre.size)
+
+    def take(self, which: Any) -> LineList:
+        """The lines that `which` (an index array, mask or slice) picks."""
+        return replace(self, **{name: getattr(self, name)[which] for name in _names(self)})
+
+    def in_range(self, low: float, high: float) -> LineList:
+        """The lines with low <= centre <= high, vacuum Angstrom."""
+        return self.take((self.centre >= low) & (self.centre <= high))
+
+    def to_table(self, meta: Mapping[str, Any] | None = None) -> QTable:
+        """A table with units, descriptions and metadata."""
+        table = QTable(meta={"wavelength_medium": "vacuum", **(meta or {})})
+        for name in _names(self):
+            values = getattr(self, name)
+            table[name] = values * _UNITS[name] if name in _UNITS else values
+            table[name].info.description = _DESCRIPTIONS[name]
+        return table
+
+    @classmethod
+    def from_table(cls, table: Table, *, path: str | Path | None = None) -> LineList:
+        """The lines of a table with the columns of :meth:`to_table`; further columns are left alone.
+
+        Columns are converted from their units, and taken in blasé's own where they have none. Raises
+        InputError on missing columns, on units that do not convert, and on a table that states air
+        wavelengths.
+        """
+        missing = [name for name in _REQUIRED if name not in table.colnames]
+        if missing:
+            raise InputError(
+                f"line list without {', '.join(missing)}",
+                path=path,
+                value=f"columns {', '.join(table.colnames)}",
+                expected=f"columns {', '.join(_REQUIRED)}",
+            )
+        if table.meta.get("wavelength_medium", "vacuum") != "vacuum":
+            raise InputError(
+                "the line list is not in vacuum wavelengths",
+                path=path,
+                value=str(table.meta["wavelength_medium"]),
+                expected="vacuum",
+                fix="convert the centres with blase.functional.air.air_to_vacuum",
+            )
+        columns = {name: _bare(table[name], name, path) for name in _UNITS if name in table.colnames}
+        species = np.asarray(table["species"], dtype=np.str_) if "species" in table.colnames else None
+        return cls(**columns, species=species)
+
+    def write(self, path: str | Path, *, meta: Mapping[str, Any] | None = None) -> None:
+        """Write ECSV: numbers with all digits, the file whole or not at all. An old file is replaced."""
+        with atomic_file(path) as temporary:
+            self.to_table(meta).write(temporary, format="ascii.ecsv", overwrite=True)
+
+    @classmethod
+    def read(cls, path: str | Path) -> LineList:
+        """Read what :meth:`write` wrote. Raises InputError when it is missing or no such table."""
+        if not Path(path).is_file():
+            raise InputError("there is no such file", path=path, expected="a line list in ECSV")
+        try:
+            table = QTable.read(path, format="ascii.ecsv")
+        except Exception as error:  # astropy raises many kinds for a malformed file
+            raise InputError(
+                "this is not an ECSV table",
+                path=path,
+                value=str(error).splitlines()[0],
+                expected="a line list in ECSV",
+            ) from error
+        return cls.from_table(table, path=path)
+
+    @classmethod
+    def concatenated(cls, lists: Sequence[LineList]) -> LineList:
+        """All lines of several lists; an optional column is kept if every list has it."""
+        if not lists:
+            return cls(np.empty(0), np.empty(0), np.empty(0), np.empty(0))
+        shared = [name for name in _names(lists[0]) if all(name in _names(other) for other in lists)]
+        return cls(**{name: np.concatenate([getattr(part, name) for part in lists]) for name in shared})
+
+
+def _names(lines: LineList) -> list[str]:
+    """The columns that are present."""
+    return [f.name for f in fields(lines) if getattr(lines, f.name) is not None]
+
+
+def _bare(column: Any, name: str, path: str | Path | None) -> FloatArray:
+    """A column as bare numbers in blasé's unit."""
+    unit = getattr(column, "unit", None)
+    values = np.asarray(getattr(column, "value", column), dtype=np.float64)
+    if unit is None or unit == _UNITS[name]:
+        return values
+    try:
+        return np.asarray(values * unit.to(_UNITS[name]), dtype=np.float64)
+    except u.UnitConversionError:
+        raise InputError(
+            f"line list: {name} has a unit that does not convert",
+            path=path,
+            value=str(unit),
+            expected=str(_UNITS[name]),
+        ) from None

@@ -1,0 +1,55 @@
+"""What a fit minimises: half of chi-square plus half of the squared departure from the priors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from blase.fit.parameters import ParameterSpace
+
+
+@dataclass(frozen=True)
+class Data:
+    """Measured flux, its standard deviation and the pixels to be used, each (n_pixels,) over all orders in turn."""
+
+    flux: Tensor
+    sigma: Tensor
+    used: Tensor  # bool
+
+
+class Objective:
+    """-ln posterior of `model` given `data`, up to a constant, as a function of the whitened vector z.
+
+    Any module whose call returns (n_pixels,) will do; derivatives come from autograd.
+    """
+
+    def __init__(self, model: nn.Module, data: Data, space: ParameterSpace) -> None:
+        self.model, self.data, self.space = model, data, space
+
+    def predict(self, z: Tensor) -> Tensor:
+        """Model flux (n_pixels,) at `z`."""
+        return functional_call(self.model, self.space.unpack(z), ())
+
+    def residuals(self, z: Tensor) -> Tensor:
+        """(flux - model) / sigma on every pixel, zero where unused, shape (n_pixels,)."""
+        difference = (self.data.flux - self.predict(z)) / self.data.sigma
+        return torch.where(self.data.used, difference, torch.zeros_like(difference))
+
+    def __call__(self, z: Tensor) -> Tensor:
+        """Scalar objective, differentiable."""
+        return 0.5 * (self.residuals(z) ** 2).sum() + 0.5 * (z**2).sum()
+
+    def value(self, z: Tensor) -> float:
+        """Objective as a number, without building a graph."""
+        with torch.no_grad():
+            return float(self(z))
+
+    def value_and_gradient(self, z: Tensor) -> tuple[float, Tensor]:
+        """Objective and its gradient (size,)."""
+        point = z.detach().requires_grad_(True)
+        value = self(point)
+        (gradient,) = torch.autograd.grad(value, point)
+        return float(value.detach()), gradient

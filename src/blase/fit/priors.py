@@ -1,0 +1,48 @@
+"""Default beliefs about the parameters of the standard forward model.
+
+Widths are those of departures from the clone; each line departs independently. Stellar and telluric lines apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from blase.fit.parameters import GaussianPrior
+from blase.model.lines import VoigtLines
+
+
+@dataclass(frozen=True)
+class LinePriorWidths:
+    """One-sigma departures from the clone; zero freezes a class.
+
+    centre_shift in km/s; log_strength, log_sigma, log_gamma in natural logarithms.
+    """
+
+    centre_shift: float
+    log_strength: float
+    log_sigma: float
+    log_gamma: float
+
+
+STELLAR = LinePriorWidths(centre_shift=0.3, log_strength=0.5, log_sigma=0.15, log_gamma=0.3)
+TELLURIC = LinePriorWidths(centre_shift=0.03, log_strength=0.2, log_sigma=0.0, log_gamma=0.15)
+
+
+def line_priors(prefix: str, lines: VoigtLines, widths: LinePriorWidths) -> dict[str, GaussianPrior]:
+    """Priors of every class of `lines` with a positive width, centred on their present values."""
+    priors = {}
+    for kind in ("centre_shift", "log_strength", "log_sigma", "log_gamma"):
+        width = getattr(widths, kind)
+        if width > 0:
+            mean = getattr(lines, kind).detach().clone()
+            priors[f"{prefix}.lines.{kind}"] = GaussianPrior(mean, torch.full_like(mean, width))
+    return priors
+
+
+def scalar_prior(mean: float, width: float, *, lower: float = -float("inf")) -> GaussianPrior:
+    """Prior of a single number."""
+    return GaussianPrior(
+        torch.tensor(mean, dtype=torch.float64), torch.tensor(width, dtype=torch.float64), lower=lower
+    )

@@ -1,0 +1,255 @@
+"""Optical depth of a set of Voigt lines, as one torch operator with interchangeable back ends.
+
+`"torch"` is the brute-force sum of `blase.functional.voigt`: any device, any order of derivative. `"numba"` is the
+fused CPU path with windows and the ladder of wings of `blase.functional.wings`: first derivatives in reverse and in
+forward mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numba import get_num_threads
+from torch import Tensor
+
+from blase.errors import InputError
+from blase.functional import optical_depth_numba as kernels
+from blase.functional.voigt import optical_depth_reference
+from blase.functional.wings import SOFTENING, WingLevel, wing_levels
+
+DEFAULT_TOLERANCE = 3e-8
+"""Optical depth one line may lose at the edge of its window; the sum over all lines stays below 1e-5 in flux."""
+_WING_AMPLITUDE = 5e-3
+"""Largest peak of a softened wing that the first level may carry (the interpolation error is 1.4e-5 of it)."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Wavelengths (n,) at which optical depths are wanted, with the ladder of coarse grids that serves them."""
+
+    wavelength: Tensor
+    levels: tuple[WingLevel, ...]
+
+    @property
+    def array(self) -> np.ndarray:
+        """The wavelengths as an array, shape (n,)."""
+        return self.wavelength.detach().cpu().numpy()
+
+
+def sampling(wavelength: Tensor) -> Sampling:
+    """Prepare increasing `wavelength` (n,) [Angstrom] for `optical_depth`; done once per grid.
+
+    Raises
+    ------
+    InputError
+        if the wavelengths are not finite, positive and strictly increasing.
+    """
+    array = wavelength.detach().cpu().numpy().astype(np.float64)
+    if array.ndim != 1 or array.size < 2 or not np.all(np.isfinite(array)) or array[0] <= 0:
+        raise InputError("wavelengths must be a finite, positive, one-dimensional array", value=array.shape)
+    if not np.all(np.diff(array) > 0):
+        first = int(np.argmin(np.diff(array) > 0))
+        raise InputError("wavelengths do not increase", value=f"sample {first + 1}: {array[first + 1]}")
+    return Sampling(wavelength.detach(), wing_levels(array))
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """Per line: softening of its first wing level and half-widths of its windows, near and at every level."""
+
+    soft: np.ndarray
+    near: np.ndarray
+    narrow: list[np.ndarray]
+    wide: list[np.ndarray]
+    half: list[np.ndarray]
+
+
+def near_half_width(
+    a: np.ndarray, s: np.ndarray, g: np.ndarray, *, soft: np.ndarray | float, tolerance: float
+) -> np.ndarray:
+    """Distance [Angstrom] beyond which A |V - L_soft| is below `tolerance`, shape (m,).
+
+    The wing difference is A gamma (b^2 + 3 sigma^2 + ...)/(pi x^4); the Gaussian core ends where it meets the tolerance.
+    """
+    wing = (a * g * (soft**2 + 3 * s**2 + g**2) / (np.pi * tolerance)) ** 0.25
+    core = s * np.sqrt(2 * np.log(np.maximum(a / (s * np.sqrt(2 * np.pi) * tolerance), 1.0)))
+    return np.maximum(np.maximum(wing, core), 4 * (s + g))
+
+
+def _windows(levels: tuple[WingLevel, ...], lines: tuple[np.ndarray, ...], tolerance: float) -> _Windows:
+    c, a, s, g = lines
+    softenings = [SOFTENING * level.spacing * c for level in levels]
+    first = np.full(c.size, len(levels) - 1)
+    for k in range(len(levels) - 2, -1, -1):
+        first[a * g / (np.pi * softenings[k] ** 2) <= _WING_AMPLITUDE] = k
+    soft = np.choose(first, softenings) if len(levels) < 32 else np.array(softenings)[first, np.arange(c.size)]
+    near = near_half_width(a, s, g, soft=soft, tolerance=tolerance)
+    wide = [*softenings[1:], np.full(c.size, -1.0)]
+    half = []
+    for k in range(len(levels)):
+        reach = (a * g * wide[k] ** 2 / (np.pi * tolerance * STRIDE_LOSS**k)) ** 0.25
+        half.append(np.where(k >= first, np.inf if k == len(levels) - 1 else np.maximum(reach, 2 * softenings[k]), 0.0))
+    return _Windows(soft, near, softenings, wide, half)
+
+
+STRIDE_LOSS = 0.25
+"""Factor by which the tolerance tightens from level to level, since wider windows overlap more lines."""
+
+
+def _numba_value(grid: Sampling, lines: tuple[np.ndarray, ...], tolerance: float) -> np.ndarray:
+    c, a, s, g = lines
+    w = _windows(grid.levels, lines, tolerance)
+    coarse = None
+    for k in range(len(grid.levels) - 1, -1, -1):
+        level = grid.levels[k]
+        here = kernels.wing_value(get_num_threads(), np.exp(level.log_wavelength), c, a, g, w.narrow[k], w.wide[k], w.half[k])
+        _climb(grid.levels, k, coarse, here)
+        coarse = here
+    out = kernels.near_value(get_num_threads(), grid.array, c, a, s, g, w.soft, w.near)
+    kernels.interpolate(coarse, grid.levels[0].index, grid.levels[0].weight, out)
+    return out
+
+
+def _climb(levels: tuple[WingLevel, ...], k: int, coarse: np.ndarray | None, here: np.ndarray) -> None:
+    """Add level k+1, held in `coarse`, to level k, held in `here`."""
+    if coarse is not None:
+        kernels.interpolate(coarse, levels[k + 1].index, levels[k + 1].weight, here)
+
+
+def _numba_tangent(
+    grid: Sampling, lines: tuple[np.ndarray, ...], tangents: tuple[np.ndarray, ...], tolerance: float
+) -> np.ndarray:
+    c, a, s, g = lines
+    dc, da, ds, dg = tangents
+    w = _windows(grid.levels, lines, tolerance)
+    coarse = None
+    for k in range(len(grid.levels) - 1, -1, -1):
+        nodes = np.exp(grid.levels[k].log_wavelength)
+        here = kernels.wing_tangent(get_num_threads(), nodes, c, a, g, w.narrow[k], w.wide[k], w.half[k], dc, da, dg)
+        _climb(grid.levels, k, coarse, here)
+        coarse = here
+    out = kernels.near_tangent(get_num_threads(), grid.array, c, a, s, g, w.soft, w.near, dc, da, ds, dg)
+    kernels.interpolate(coarse, grid.levels[0].index, grid.levels[0].weight, out)
+    return out
+
+
+def _numba_adjoint(
+    grid: Sampling, lines: tuple[np.ndarray, ...], bar: np.ndarray, tolerance: float
+) -> tuple[np.ndarray, ...]:
+    c, a, s, g = lines
+    w = _windows(grid.levels, lines, tolerance)
+    out = kernels.near_adjoint(grid.array, c, a, s, g, w.soft, w.near, bar)
+    for k, level in enumerate(grid.levels):
+        bar = kernels.interpolate_adjoint(bar, level.index, level.weight, level.log_wavelength.size)
+        nodes = np.exp(level.log_wavelength)
+        out[[0, 1, 3]] += kernels.wing_adjoint(nodes, c, a, g, w.narrow[k], w.wide[k], w.half[k], bar)
+    return out[0], out[1], out[2], out[3]
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return np.ascontiguousarray(tensor.detach().cpu().numpy())
+
+
+class _Operator(torch.autograd.Function):
+    """A leaf operator on plain arrays; its inputs reach `forward` free of any transform of torch.func."""
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.set_materialize_grads(False)
+
+
+class _Tangent(_Operator):
+    """Jacobian-vector product of the compiled optical depth."""
+
+    @staticmethod
+    def forward(grid: Sampling, tolerance: float, *tensors: Tensor) -> Tensor:
+        arrays = tuple(_array(t) for t in tensors)
+        return torch.from_numpy(_numba_tangent(grid, arrays[:4], arrays[4:], tolerance))
+
+
+class _Adjoint(_Operator):
+    """Vector-Jacobian product of the compiled optical depth, shape (4, n_lines)."""
+
+    @staticmethod
+    def forward(grid: Sampling, tolerance: float, *tensors: Tensor) -> Tensor:
+        arrays = tuple(_array(t) for t in tensors)
+        return torch.from_numpy(np.stack(_numba_adjoint(grid, arrays[:4], arrays[4], tolerance)))
+
+
+class _NumbaOpticalDepth(torch.autograd.Function):
+    """The compiled path as a torch operator: value, vector-Jacobian and Jacobian-vector product."""
+
+    @staticmethod
+    def forward(
+        centre: Tensor, strength: Tensor, sigma: Tensor, gamma: Tensor, grid: Sampling, tolerance: float
+    ) -> Tensor:
+        lines = tuple(_array(p) for p in (centre, strength, sigma, gamma))
+        return torch.from_numpy(_numba_value(grid, lines, tolerance))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[:4])
+        ctx.save_for_forward(*inputs[:4])
+        ctx.grid, ctx.tolerance = inputs[4:]
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, bar: Tensor) -> tuple[Tensor | None, ...]:
+        return (*_Adjoint.apply(ctx.grid, ctx.tolerance, *ctx.saved_tensors, bar), None, None)
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
+        lines = ctx.saved_tensors
+        along = [torch.zeros_like(p) if t is None else t for p, t in zip(lines, tangents, strict=False)]
+        return _Tangent.apply(ctx.grid, ctx.tolerance, *lines, *along)
+
+
+def _numba_backend(grid: Sampling, parameters: tuple[Tensor, ...], tolerance: float) -> Tensor:
+    if parameters[0].numel() == 0:
+        return torch.zeros_like(grid.wavelength) + sum(p.sum() for p in parameters)
+    return _NumbaOpticalDepth.apply(*parameters, grid, tolerance)
+
+
+def _torch_backend(grid: Sampling, parameters: tuple[Tensor, ...], tolerance: float) -> Tensor:
+    c, a, s, g = parameters
+    return optical_depth_reference(grid.wavelength, centre=c, strength=a, sigma=s, gamma=g)
+
+
+BACKENDS: dict[str, Callable[[Sampling, tuple[Tensor, ...], float], Tensor]] = {
+    "torch": _torch_backend,
+    "numba": _numba_backend,
+}
+
+
+def optical_depth(
+    grid: Sampling,
+    *,
+    centre: Tensor,
+    strength: Tensor,
+    sigma: Tensor,
+    gamma: Tensor,
+    tolerance: float = DEFAULT_TOLERANCE,
+    backend: str | None = None,
+) -> Tensor:
+    """tau(l) = sum_j A_j V(l - l_j; sigma_j, gamma_j) on the samples of `grid`, shape (n,).
+
+    Parameters
+    ----------
+    centre, strength, sigma, gamma : (n_lines,) float64 [Angstrom]; strength is the integrated optical depth, sigma a
+        standard deviation, gamma a half width at half maximum. Lines may lie outside the grid.
+    tolerance : optical depth one line may lose at a window's edge (compiled back end only).
+    backend : `"torch"`, `"numba"`, or None for the compiled one on a CPU and torch elsewhere.
+
+    Raises
+    ------
+    InputError
+        for an unknown back end.
+    """
+    name = backend or ("numba" if grid.wavelength.device.type == "cpu" else "torch")
+    if name not in BACKENDS:
+        raise InputError("unknown optical-depth back end", value=name, expected=f"one of {sorted(BACKENDS)}")
+    return BACKENDS[name](grid, (centre, strength, sigma, gamma), tolerance)

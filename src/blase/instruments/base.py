@@ -1,0 +1,144 @@
+"""What a reader of observed spectra is, and what it is told.
+
+A reader is any object with a `name`, `recognises(head)` and `read(path, options)`. Register one for all of
+blasé with an entry point in the group `blase.readers`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from astropy.io import fits
+
+from blase.containers.spectrum import EchelleSpectrum
+from blase.errors import InputError
+
+_HEAD_BYTES = 65_536
+
+
+@dataclass(frozen=True)
+class HduHead:
+    """One extension of a FITS file: its name, 'image', 'table' or 'empty', and the columns of a table."""
+
+    name: str
+    kind: str
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FileHead:
+    """What a reader may look at to recognise a file.
+
+    Parameters
+    ----------
+    start : the first 64 KiB.
+    hdus : the extensions of a FITS file; empty for any other file.
+    """
+
+    path: Path
+    start: bytes
+    hdus: tuple[HduHead, ...] = ()
+
+    def text(self) -> str | None:
+        """The beginning as text, cut at its last whole line; None for binary content."""
+        if b"\0" in self.start:
+            return None
+        whole = self.start if len(self.start) < _HEAD_BYTES else self.start[: self.start.rfind(b"\n") + 1]
+        try:
+            return whole.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            return None
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What the user says of a file; None leaves it to the file.
+
+    Parameters
+    ----------
+    wavelength_unit : 'A', 'nm' or 'um'.
+    medium : 'vacuum' or 'air', of the wavelengths in the file.
+    columns : names of the columns that hold 'wavelength', 'flux', 'uncertainty', 'mask' or 'order'.
+    sky : 'none', or 'subtract' to take the sky fibre off where there is one.
+    """
+
+    wavelength_unit: str | None = None
+    medium: str | None = None
+    columns: Mapping[str, str] | None = None
+    sky: str = "none"
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """A reader of one kind of file."""
+
+    @property
+    def name(self) -> str:
+        """The name that `--instrument` takes."""
+        ...
+
+    def recognises(self, head: FileHead) -> bool:
+        """Whether this reader can read the file; decided from its content, not its name."""
+        ...
+
+    def read(self, path: Path, options: ReadOptions) -> EchelleSpectrum:
+        """The spectrum in the file; InputError where the file is at fault."""
+        ...
+
+
+def look(path: str | Path) -> FileHead:
+    """The head of a file. Raises InputError for a path that is missing, a directory, empty, unreadable or cut
+    short.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError("there is no such file", path=path, expected="a spectrum", fix="check the path")
+    if path.is_dir():
+        raise InputError(
+            "this is a directory", path=path, expected="a spectrum file", fix="name a file in it"
+        )
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(_HEAD_BYTES)
+    except OSError as error:
+        raise InputError("the file cannot be read", path=path, value=error.strerror) from error
+    if not start.strip():
+        raise InputError(
+            "the file is empty", path=path, value=f"{path.stat().st_size} bytes", expected="a spectrum"
+        )
+    return FileHead(path, start, _fits_heads(path) if start.startswith(b"SIMPLE  =") else ())
+
+
+def _fits_heads(path: Path) -> tuple[HduHead, ...]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            with fits.open(path, memmap=False, lazy_load_hdus=False) as hdus:
+                heads = tuple(_hdu_head(hdu) for hdu in hdus)
+        except (OSError, ValueError, TypeError, fits.VerifyError) as error:
+            raise _damaged(path, str(error)) from error
+    for warning in caught:
+        text = " ".join(str(warning.message).split())
+        if "truncated" in text or "corrupted" in text:
+            raise _damaged(path, text)
+    return heads
+
+
+def _damaged(path: Path, detail: str) -> InputError:
+    return InputError(
+        "the FITS file is truncated or damaged",
+        path=path,
+        value=detail,
+        expected="a complete FITS file",
+        fix="copy or download the file again",
+    )
+
+
+def _hdu_head(hdu: fits.PrimaryHDU | fits.ImageHDU | fits.BinTableHDU) -> HduHead:
+    if isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
+        return HduHead(hdu.name, "table", tuple(hdu.columns.names))
+    return HduHead(hdu.name, "image" if hdu.header.get("NAXIS", 0) else "empty")

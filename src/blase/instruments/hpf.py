@@ -1,0 +1,169 @@
+"""HPF (Habitable-zone Planet Finder, HET): extracted spectra of the instrument team and of Goldilocks.
+
+Both hold images of 28 orders x 2048 pixels in HDUs called 'Sci Flux', 'Sky Flux', 'Cal Flux', then 'Sci
+Variance' (team) or 'Sci Error' (Goldilocks) and so on, then 'Sci Wavl': vacuum Angstrom in the frame of the
+observatory.
+
+Rows are échelle orders m = 75 (row 0) to 48 (row 27): m times the mean wavelength of a row is 610,070
+Angstrom in all rows within 1.7 Angstrom.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from blase.containers.arrays import from_arrays
+from blase.containers.spectrum import EchelleSpectrum
+from blase.errors import InputError
+from blase.instruments import header as keywords
+from blase.instruments.barycentre import barycentric_velocity
+from blase.instruments.base import FileHead, ReadOptions
+
+FloatArray = NDArray[np.float64]
+
+FIRST_ECHELLE_ORDER = 75
+BLAZE_CONSTANT = 609_800.0
+"""m lambda_m [Angstrom], lambda_m the blaze wavelength of order m.
+
+Measured on six stellar exposures (an A0V star, GJ 699 twice, G 9-40, LHS 3154 twice): in rows 3-7, 14-19 and
+24-26 (all 28 rows of the A0V star) the upper envelope of the flux was fitted with sinc^2 times exp(linear).
+The medians over rows lie between 609,670 and 609,960, standard deviation 110; single rows scatter by 600. The
+common value is thus good to about 100, 1.4 Angstrom in the place of the blaze, and an error in it is a slope
+that the continuum takes.
+"""
+
+_FLUX, _WAVELENGTH, _SKY = "SCI FLUX", "SCI WAVL", "SKY FLUX"
+_ERRORS = {"SCI VARIANCE", "SCI ERROR"}
+_SKY_THROUGHPUT_NOTE = (
+    "the sky fibre was subtracted as it is; its throughput differs from the science fibre's"
+)
+
+
+def blaze_function(
+    wavelength: FloatArray, echelle_order: int, constant: float = BLAZE_CONSTANT
+) -> FloatArray:
+    """Efficiency of an échelle grating relative to its peak, same shape as `wavelength` (vacuum Angstrom).
+
+    b_m(lambda) = sinc^2( m (1 - lambda_m / lambda) ), lambda_m = constant / m, sinc(x) = sin(pi x) / (pi x):
+    diffraction by one facet (Schroeder, Astronomical Optics, 2nd ed. 2000, chapter 13).
+    """
+    return np.sinc(echelle_order - constant / wavelength) ** 2
+
+
+class HpfReader:
+    """Reader of `Slope-*.optimal.fits` and Goldilocks `*.spectra.fits`."""
+
+    name = "hpf"
+
+    def recognises(self, head: FileHead) -> bool:
+        """Whether the file has the science flux, wavelengths and errors of HPF."""
+        names = {hdu.name.upper() for hdu in head.hdus}
+        return {_FLUX, _WAVELENGTH} <= names and bool(_ERRORS & names)
+
+    def read(self, path: Path, options: ReadOptions) -> EchelleSpectrum:
+        """All 28 orders, with blaze, barycentric velocity and default resolving power."""
+        subtract_sky = _wants_sky_off(options, path)
+        with fits.open(path, memmap=False) as hdus:
+            _require_extensions(hdus, path, with_sky=subtract_sky)
+            values = keywords.header_values(hdus[0].header)
+            arrays = {hdu.name.upper(): hdu.data for hdu in hdus[1:]}
+        wavelength = np.asarray(arrays[_WAVELENGTH], dtype=np.float64)
+        flux, uncertainty = _flux_and_uncertainty(arrays, subtract_sky=subtract_sky)
+        berv, history, notes = _velocity(values)
+        orders = [FIRST_ECHELLE_ORDER - row for row in range(len(wavelength))]
+        return from_arrays(
+            wavelength,
+            flux,
+            uncertainty,
+            wavelength_unit=options.wavelength_unit or "Angstrom",
+            medium=options.medium or "vacuum",
+            frame="observatory",
+            blaze=[blaze_function(row, m) for row, m in zip(wavelength, orders, strict=True)],
+            echelle_orders=orders,
+            path=str(path),
+            history=["read as HPF: vacuum Angstrom, observatory frame, blaze left in the flux", *history],
+            notes=[*notes, *_sky_notes(arrays, options)],
+            barycentric_velocity=berv,
+            flux_unit=keywords.text(values, "CUNITS") or "",
+            **keywords.common_metadata({"INSTRUME": "HPF", **values}),
+        )
+
+
+def _require_extensions(hdus: fits.HDUList, path: Path, *, with_sky: bool) -> None:
+    names = {hdu.name.upper() for hdu in hdus}
+    missing = [name for name in (_FLUX, _WAVELENGTH, *([_SKY] if with_sky else [])) if name not in names]
+    for fibre in ("SCI", "SKY") if with_sky else ("SCI",):
+        if not {f"{fibre} VARIANCE", f"{fibre} ERROR"} & names:
+            missing.append(f"{fibre} VARIANCE or {fibre} ERROR")
+    if missing:
+        raise InputError(
+            "this is not an extracted HPF spectrum",
+            path=path,
+            value=f"no extension {', '.join(missing)}",
+            expected="extensions 'Sci Flux', 'Sci Wavl' and 'Sci Variance' or 'Sci Error'; the same of 'Sky' to subtract it",
+            fix="choose another --instrument, or leave it out",
+        )
+
+
+def _wants_sky_off(options: ReadOptions, path: Path) -> bool:
+    if options.sky not in ("none", "subtract"):
+        raise InputError(
+            "unknown treatment of the sky", path=path, value=options.sky, expected="'none' or 'subtract'"
+        )
+    return options.sky == "subtract"
+
+
+def _flux_and_uncertainty(arrays: dict[str, Any], *, subtract_sky: bool) -> tuple[FloatArray, FloatArray]:
+    flux, variance = _flux_and_variance(arrays, "SCI")
+    if subtract_sky:
+        sky_flux, sky_variance = _flux_and_variance(arrays, "SKY")
+        flux, variance = flux - sky_flux, variance + sky_variance
+    with np.errstate(invalid="ignore"):
+        return flux, np.sqrt(variance)
+
+
+def _flux_and_variance(arrays: dict[str, Any], fibre: str) -> tuple[FloatArray, FloatArray]:
+    flux = np.asarray(arrays[f"{fibre} FLUX"], dtype=np.float64)
+    if f"{fibre} VARIANCE" in arrays:
+        return flux, np.asarray(arrays[f"{fibre} VARIANCE"], dtype=np.float64)
+    return flux, np.asarray(arrays[f"{fibre} ERROR"], dtype=np.float64) ** 2
+
+
+def _sky_notes(arrays: dict[str, Any], options: ReadOptions) -> list[str]:
+    if options.sky == "subtract":
+        return [_SKY_THROUGHPUT_NOTE]
+    if _SKY not in arrays:
+        return ["the sky was not subtracted"]
+    share = 100.0 * np.nanmedian(arrays[_SKY]) / np.nanmedian(arrays[_FLUX])
+    return [f"the sky was not subtracted (median {share:.2g} % of the median science flux)"]
+
+
+def _velocity(values: dict[str, Any]) -> tuple[float | None, list[str], list[str]]:
+    """BERV [km/s], history and notes: computed from the queue's position, else as the header states it."""
+    stated = keywords.stated_barycentric_velocity(values)
+    time, where_from = keywords.exposure_midpoint(values)
+    position = keywords.queue_position(values)
+    if time is None or position is None:
+        if stated is None:
+            return (
+                None,
+                [where_from],
+                ["the barycentric velocity is unknown: no time or no QRA, QDEC at J2000"],
+            )
+        return stated, [where_from, "barycentric velocity: BRVCORR of the header"], []
+    berv = barycentric_velocity(position, time)
+    history = [
+        where_from,
+        f"barycentric velocity: {berv:.4f} km/s, from QRA, QDEC, proper motion, time and the HET",
+    ]
+    notes = (
+        []
+        if stated is None
+        else [f"BRVCORR of the header is {stated:.4f} km/s, computed here {berv:.4f} km/s"]
+    )
+    return berv, history, notes

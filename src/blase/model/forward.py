@@ -1,0 +1,110 @@
+"""The standard forward model: F_p = B_p C_p < L (*) [S_rot(l / D_RV) T(l / D_wind)] >_p.
+
+Copy `OrderModel.forward` to write a model of your own: the output of one part is the input of the next.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from blase.functional.grid import velocity_step
+from blase.functional.optical_depth import Sampling
+from blase.functional.pixels import PixelWeights, integrate_pixels
+from blase.model.atmosphere import Atmosphere
+from blase.model.instrument import LegendreContinuum, LineSpread
+from blase.model.star import Star
+
+
+class OrderLight(NamedTuple):
+    """What reaches the pixels of one order, each (n_pixels,)."""
+
+    model: Tensor
+    star: Tensor  # blurred alone
+    telluric: Tensor  # blurred alone
+    continuum: Tensor  # with the blaze
+
+
+class OrderModel(nn.Module):
+    """The grid, pixels, blaze and continuum of one order, and which lines matter there.
+
+    Parameters
+    ----------
+    grid : samples uniform in ln(wavelength), wider than the order by the reach of every kernel; or, without pixels
+        (`pixels=None`), the very wavelengths of the data.
+    pixels : weights that integrate the blurred grid over detector pixels.
+    stellar, telluric : long tensors, indices of the lines to be summed.
+    continuum, blaze : smooth continuum and fixed blaze (n_pixels,); both optional.
+    """
+
+    def __init__(
+        self,
+        grid: Sampling,
+        *,
+        pixels: PixelWeights | None,
+        stellar: Tensor,
+        telluric: Tensor,
+        continuum: LegendreContinuum | None = None,
+        blaze: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        self.grid, self.pixels = grid, pixels
+        self.stellar, self.telluric = stellar, telluric
+        self.continuum, self.blaze = continuum, blaze
+        self.step = velocity_step(grid.wavelength) if pixels is not None else 0.0
+
+    def absorption(self, star: Star | None, atmosphere: Atmosphere | None) -> tuple[Tensor, Tensor]:
+        """Rotated star and transmission on the grid, both (n,)."""
+        ones = torch.ones_like(self.grid.wavelength)
+        return (
+            ones if star is None else star(self.grid, self.stellar, self.step),
+            ones if atmosphere is None else atmosphere(self.grid, self.telluric),
+        )
+
+    def scale(self) -> Tensor | float:
+        """Continuum times blaze, (n_pixels,), or 1."""
+        continuum = 1.0 if self.continuum is None else self.continuum()
+        return continuum if self.blaze is None else continuum * self.blaze
+
+    def detect(self, flux: Tensor, line_spread: LineSpread | None) -> Tensor:
+        """Blur `flux` (..., n) and integrate it over the pixels (..., n_pixels)."""
+        blurred = flux if line_spread is None else line_spread(flux, self.step)
+        return blurred if self.pixels is None else integrate_pixels(blurred, self.pixels)
+
+    def forward(self, star: Star | None, atmosphere: Atmosphere | None, line_spread: LineSpread | None) -> Tensor:
+        """Expected flux (n_pixels,)."""
+        rotated, transmission = self.absorption(star, atmosphere)
+        return self.scale() * self.detect(rotated * transmission, line_spread)
+
+    def light(self, star: Star | None, atmosphere: Atmosphere | None, line_spread: LineSpread | None) -> OrderLight:
+        """Expected flux and its components."""
+        rotated, transmission = self.absorption(star, atmosphere)
+        seen = self.detect(torch.stack([rotated * transmission, rotated, transmission]), line_spread)
+        scale = self.scale() * torch.ones_like(seen[0])
+        return OrderLight(scale * seen[0], seen[1], seen[2], scale)
+
+
+class SpectrumModel(nn.Module):
+    """Several orders of one star behind one atmosphere; any of star, atmosphere and line spread may be absent."""
+
+    def __init__(
+        self,
+        orders: list[OrderModel],
+        *,
+        star: Star | None = None,
+        atmosphere: Atmosphere | None = None,
+        line_spread: LineSpread | None = None,
+    ) -> None:
+        super().__init__()
+        self.star, self.atmosphere, self.line_spread = star, atmosphere, line_spread
+        self.orders = nn.ModuleList(orders)
+
+    def forward(self) -> Tensor:
+        """Expected flux of all orders, concatenated."""
+        return torch.cat([order(self.star, self.atmosphere, self.line_spread) for order in self.orders])
+
+    def light(self) -> list[OrderLight]:
+        """Expected flux and components, order by order."""
+        return [order.light(self.star, self.atmosphere, self.line_spread) for order in self.orders]

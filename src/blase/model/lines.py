@@ -1,0 +1,50 @@
+"""A set of Voigt lines whose physical parameters are free."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from blase.constants import SPEED_OF_LIGHT
+from blase.functional.doppler import doppler_factor
+from blase.functional.optical_depth import Sampling, optical_depth
+
+
+class VoigtLines(nn.Module):
+    """Lines of one absorber in its own rest frame; a call gives their optical depth seen at a velocity.
+
+    The parameters are what the fit moves, each of shape (n_lines,): `centre_shift` [km/s] from the cloned centre,
+    and the natural logarithms of `strength` [Angstrom], `sigma` and `gamma` [km/s]. The buffer `centre` holds the
+    cloned centres [vacuum Angstrom].
+    """
+
+    centre: Tensor
+
+    def __init__(self, *, centre: Tensor, strength: Tensor, sigma: Tensor, gamma: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("centre", centre.clone())
+        self.centre_shift = nn.Parameter(torch.zeros_like(centre))
+        self.log_strength = nn.Parameter(torch.log(strength))
+        self.log_sigma = nn.Parameter(torch.log(sigma))
+        self.log_gamma = nn.Parameter(torch.log(gamma))
+
+    def __len__(self) -> int:
+        return self.centre.numel()
+
+    def observed(self, velocity: Tensor | float, index: Tensor) -> dict[str, Tensor]:
+        """Centre, strength, sigma and gamma [Angstrom] of the lines `index` at a `velocity` [km/s].
+
+        A receding absorber stretches all four alike, which leaves its optical depth at matching wavelengths as it was.
+        """
+        centre = self.centre[index] * doppler_factor(self.centre_shift[index]) * doppler_factor(velocity)
+        per_velocity = centre / SPEED_OF_LIGHT
+        return {
+            "centre": centre,
+            "strength": torch.exp(self.log_strength[index]) * doppler_factor(velocity),
+            "sigma": torch.exp(self.log_sigma[index]) * per_velocity,
+            "gamma": torch.exp(self.log_gamma[index]) * per_velocity,
+        }
+
+    def forward(self, grid: Sampling, velocity: Tensor | float, index: Tensor) -> Tensor:
+        """Optical depth (n,) on `grid` of the lines `index` (long tensor) moving at `velocity` [km/s]."""
+        return optical_depth(grid, **self.observed(velocity, index))

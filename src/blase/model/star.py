@@ -1,0 +1,47 @@
+"""The star: its lines, its radial velocity and its rotation."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from blase.functional.optical_depth import Sampling
+from blase.functional.rotation import rotational_broadening
+from blase.model.lines import VoigtLines
+
+
+class Star(nn.Module):
+    """Normalised spectrum S_rot(l / D_RV) of a rotating star.
+
+    `radial_velocity` [km/s] is positive when receding; rotation enters through `vsini_squared` [km^2/s^2], in which
+    broadening is linear near zero; `limb_darkening` is the linear coefficient u (Gray 2008).
+    """
+
+    def __init__(
+        self,
+        lines: VoigtLines,
+        *,
+        radial_velocity: float = 0.0,
+        vsini: float = 0.0,
+        limb_darkening: float = 0.6,
+        rotates: bool = True,
+    ) -> None:
+        super().__init__()
+        self.lines = lines
+        self.rotates = rotates
+        self.radial_velocity = nn.Parameter(torch.tensor(radial_velocity, dtype=torch.float64))
+        self.vsini_squared = nn.Parameter(torch.tensor(vsini**2, dtype=torch.float64))
+        self.limb_darkening = nn.Parameter(torch.tensor(limb_darkening, dtype=torch.float64))
+
+    def intrinsic(self, grid: Sampling, index: Tensor) -> Tensor:
+        """exp(-tau), unrotated, shape (n,)."""
+        return torch.exp(-self.lines(grid, self.radial_velocity, index))
+
+    def forward(self, grid: Sampling, index: Tensor, step: float) -> Tensor:
+        """Rotated spectrum (n,) on a grid of velocity step `step` [km/s]."""
+        spectrum = self.intrinsic(grid, index)
+        if not self.rotates:
+            return spectrum
+        return rotational_broadening(
+            spectrum, step=step, vsini_squared=self.vsini_squared, limb_darkening=self.limb_darkening
+        )

@@ -1,0 +1,76 @@
+"""What a fit gives back: plain arrays, tables and one summary, ready to be written or drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy.table import QTable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class OrderFit:
+    """One fitted order on its detector pixels; every array has shape (n_pixels,).
+
+    `flux`, `model`, `continuum`, `residual` and `telluric_free` share the unit `flux_unit` of the data;
+    `star` and `telluric` are normalised and each blurred alone, so their product is not the model.
+    `mask` is True where a pixel was not fitted. `residual` is flux - model.
+    """
+
+    row: int
+    wavelength: np.ndarray
+    flux: np.ndarray
+    uncertainty: np.ndarray
+    mask: np.ndarray
+    model: np.ndarray
+    star: np.ndarray
+    telluric: np.ndarray
+    continuum: np.ndarray
+    telluric_free: np.ndarray
+    flux_unit: str = ""
+
+    @property
+    def residual(self) -> np.ndarray:
+        """Data minus model, shape (n_pixels,)."""
+        return self.flux - self.model
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """Everything `blase fit` writes, as Python objects.
+
+    `summary` is the content of `summary.json`; `lines` the table of `lines.ecsv`; `template` the
+    super-resolution stellar template; `state` the tensors of `model.safetensors`; `convergence` one
+    dictionary per solver iteration (`stage`, `iteration`, `objective`, `residual_rms`).
+    """
+
+    summary: dict[str, Any]
+    lines: QTable
+    orders: tuple[OrderFit, ...]
+    template: QTable
+    state: dict[str, Tensor]
+    convergence: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def converged(self) -> bool:
+        """Whether the solver reached its tolerance."""
+        return bool(self.summary["converged"])
+
+    def write(self, directory: str | Path, *, overwrite: bool = False) -> Path:
+        """Write every file of the result into `directory` atomically; see `blase.results.files`."""
+        from blase.results.files import write_result
+
+        return write_result(self, directory, overwrite=overwrite)
+
+    def plot(self, order: int | None = None) -> Figure:
+        """Draw data, model, components and residuals of one order (the first by default)."""
+        from blase.results.figure import plot_fit
+
+        return plot_fit(self, order=order)
