@@ -13,17 +13,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import blase.cloning
-import blase.instruments
-import blase.pipeline
-import blase.templates
 import numpy as np
 import pytest
 from astropy.table import QTable
 
+import blase.cloning
+import blase.instruments
+import blase.pipeline
+import blase.templates
 from blase.cli.main import main
+from blase.containers import EchelleSpectrum, from_arrays
 from blase.containers.atomic import atomic_directory
-from blase.containers.spectrum import EchelleSpectrum, from_arrays
 from blase.errors import InputError, NotConvergedError
 from blase.results.json_text import to_text
 from blase.results.result import FitResult
@@ -73,7 +73,9 @@ class Stage:
     def read_spectrum(self, path: Path, **options: Any) -> EchelleSpectrum:
         self.calls["read_spectrum"] = (path, options)
         wave = np.linspace(8600.0, 8700.0, 200)
-        return from_arrays([wave, wave + 200.0], [np.ones(200)] * 2, [np.ones(200)] * 2, wavelength_unit="Angstrom")
+        return from_arrays(
+            [wave, wave + 200.0], [np.ones(200)] * 2, [np.ones(200)] * 2, wavelength_unit="Angstrom"
+        )
 
     def read_template(self, source: str, **options: Any) -> str:
         self.calls.setdefault("read_template", []).append((source, options))
@@ -84,7 +86,9 @@ class Stage:
         progress({"stage": "clone", "iteration": 1, "total": 2, "residual_rms": 0.01, "message": None})
         if self.fails:
             raise self.fails
-        return FakeClone({"n_lines": 7, "residual_rms_native": 0.001, "residual_rms_instrument": float("nan")})
+        return FakeClone(
+            {"n_lines": 7, "residual_rms_native": 0.001, "residual_rms_instrument": float("nan")}
+        )
 
     def fit_spectrum(self, spectrum: Any, *, progress: Any, checkpoint: Path, **options: Any) -> FitResult:
         self.calls["fit_spectrum"] = options
@@ -105,7 +109,9 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr(blase.templates, "read_template", made.read_template, raising=False)
     monkeypatch.setattr(blase.cloning, "clone_template", made.clone_template, raising=False)
     monkeypatch.setattr(blase.cloning, "Clone", FakeClone, raising=False)
-    monkeypatch.setattr(blase.cloning, "is_clone", lambda path: (path / "summary.json").is_file(), raising=False)
+    monkeypatch.setattr(
+        blase.cloning, "is_clone", lambda path: (path / "summary.json").is_file(), raising=False
+    )
     monkeypatch.setattr(blase.pipeline, "fit_spectrum", made.fit_spectrum, raising=False)
     return made
 
@@ -118,9 +124,10 @@ def test_fit_passes_every_option_on(stage: Stage, tmp_path: Path) -> None:
     clone = tmp_path / "telluric"
     FakeClone({"n_lines": 1}).write(clone)
     options = (
-        f"--telluric {clone} --order 0-1 --wavelength 8610 8850 --instrument hpf --wavelength-unit nm --medium air "
-        "--frame observatory --berv -27.5 --resolving-power 55000:1000 --template-resolving-power fit "
-        "--rv-guess -9.6 --fix vsini=2.2 --fix wind --free limb_darkening --continuum-degree 3 --folds 4 "
+        f"--telluric {clone} --order 0-1 --wavelength 8610 8850 --instrument hpf --wavelength-unit nm "
+        "--medium air --frame observatory --berv -27.5 --resolving-power 55000:1000 "
+        "--template-resolving-power fit --rv-guess -9.6 --fix vsini=2.2 "
+        "--fix wind --free limb_darkening --continuum-degree 3 --folds 4 "
         "--wavelength-file w.fits --teff 4750 --seed 11"
     )
     assert main(fit_arguments(tmp_path / "out", *options.split())) == 0
@@ -171,7 +178,12 @@ def test_fit_writes_times_and_prints_what_it_wrote(
     assert json.loads(shown.out) == written
     assert {"start", "read", "solve", "write"} <= written["stages"].keys()
     assert written["wall_seconds"] == pytest.approx(sum(written["stages"].values()), abs=0.01)
-    assert [line.partition(":")[0] for line in shown.err.splitlines()] == ["read", "solve", "write", "written"]
+    assert [line.partition(":")[0] for line in shown.err.splitlines()] == [
+        "read",
+        "solve",
+        "write",
+        "written",
+    ]
 
 
 def test_fit_prints_errors_only_where_there_are_any(
@@ -180,7 +192,9 @@ def test_fit_prints_errors_only_where_there_are_any(
     assert main(fit_arguments(tmp_path / "out", "--quiet")) == 0
     shown = capsys.readouterr()
     assert shown.err == ""
-    lines = dict(line.split(maxsplit=1) for line in shown.out.splitlines() if line[0] != "r" or "velocity" in line)
+    lines = dict(
+        line.split(maxsplit=1) for line in shown.out.splitlines() if line[0] != "r" or "velocity" in line
+    )
     assert lines["radial_velocity"] == "-9.61 km/s (error not yet estimated)"
     assert lines["vsini"] == "2.2 km/s +- 0.4"
     assert "residual, held-out pixels     not known" in shown.out
@@ -265,14 +279,23 @@ def test_failed_fit_keeps_the_old_output(stage: Stage, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("error", "code", "message"),
     [
-        (InputError("is not a spectrum", path="a[b].txt", fix="give one"), 2, "error: a[b].txt: is not a spectrum"),
+        (
+            InputError("is not a spectrum", path="a[b].txt", fix="give one"),
+            2,
+            "error: a[b].txt: is not a spectrum",
+        ),
         (FileNotFoundError(2, "No such file or directory", "gone.fits"), 2, "gone.fits: No such file"),
         (NotConvergedError("out of steps"), 3, "not converged: out of steps"),
         (KeyError("x"), 1, "internal error: KeyError: 'x'"),
     ],
 )
 def test_exceptions_become_exit_codes(
-    stage: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str], error: Exception, code: int, message: str
+    stage: Stage,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    code: int,
+    message: str,
 ) -> None:
     stage.fails = error
     assert main(fit_arguments(tmp_path / "out")) == code
@@ -284,7 +307,11 @@ def test_exceptions_become_exit_codes(
 
 @pytest.mark.parametrize("way", ["-v", "BLASE_DEBUG"])
 def test_traceback_where_it_is_asked_for(
-    stage: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, way: str
+    stage: Stage,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
 ) -> None:
     stage.fails = ZeroDivisionError("oops")
     if way == "BLASE_DEBUG":
@@ -378,7 +405,9 @@ def test_demo_prints_its_lines(
 
     def run_demo(*, seed: int, progress: Any) -> Demo:
         seeds.append(seed)
-        return Demo(small_result(), {"radial_velocity": {"true": 1.0}}, ["true and recovered", "RV 1.00 1.01"])
+        return Demo(
+            small_result(), {"radial_velocity": {"true": 1.0}}, ["true and recovered", "RV 1.00 1.01"]
+        )
 
     monkeypatch.setattr(blase.pipeline, "run_demo", run_demo, raising=False)
     monkeypatch.chdir(tmp_path)
@@ -441,7 +470,7 @@ def test_help_is_fast_and_loads_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_while_writing_leaves_the_old_output(tmp_path: Path, number: int) -> None:
-    """A whole process is stopped in the middle of writing; the exit code is 130 and nothing half-written stays."""
+    """A process stopped in the middle of writing exits with 130 and leaves nothing half-written."""
     old = tmp_path / "out"
     old.mkdir()
     (old / "summary.json").write_text("old")

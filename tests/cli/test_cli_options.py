@@ -40,7 +40,8 @@ def test_orders_that_cannot_be_read(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "power"), [(None, None), ("55000", 55000.0), ("55000:1000", (55000.0, 1000.0)), ("5.5e4", 55000.0)]
+    ("text", "power"),
+    [(None, None), ("55000", 55000.0), ("55000:1000", (55000.0, 1000.0)), ("5.5e4", 55000.0)],
 )
 def test_resolving_power(text: str | None, power: object) -> None:
     assert parse_resolving_power(text) == power
@@ -86,7 +87,9 @@ def test_range() -> None:
     assert parse_range((8600.0, 8700.0)) == (8600.0, 8700.0)
 
 
-@pytest.mark.parametrize("pair", [(2.0, 1.0), (1.0, 1.0), (-1.0, 1.0), (1.0, float("inf")), (float("nan"), 1.0)])
+@pytest.mark.parametrize(
+    "pair", [(2.0, 1.0), (1.0, 1.0), (-1.0, 1.0), (1.0, float("inf")), (float("nan"), 1.0)]
+)
 def test_range_that_is_none(pair: tuple[float, float]) -> None:
     with pytest.raises(InputError, match="--wavelength"):
         parse_range(pair)

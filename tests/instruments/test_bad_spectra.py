@@ -105,7 +105,9 @@ def test_column_name_and_unit_disagree(tmp_path):
     hdu = fits.BinTableHDU.from_columns([column, fits.Column("flux", "D", array=np.arange(60.0) % 7)])
     hdu.writeto(tmp_path / "s.fits")
     refused(tmp_path / "s.fits", "mixed units", "wavelength_nm with unit Angstrom", "--wavelength-unit")
-    assert read_spectrum(tmp_path / "s.fits", wavelength_unit="nm").orders[0].wavelength[0] == 8000.0
+    assert read_spectrum(tmp_path / "s.fits", wavelength_unit="nm").orders[0].wavelength[0] == pytest.approx(
+        8000.0
+    )
 
 
 def test_orders_in_different_units(tmp_path):

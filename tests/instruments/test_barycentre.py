@@ -48,7 +48,7 @@ def test_opposite_directions_have_opposite_velocities():
 
 
 def test_proper_motion_moves_the_star_by_mu_times_time():
-    """mu_alpha* = 10 arcsec/yr over 20 Julian years at declination 60 is 200 arcsec on the sky, 400 in alpha."""
+    """mu_alpha* = 10 arcsec/yr over 20 years at declination 60 is 200 arcsec on the sky, 400 in alpha."""
     time = Time(2_451_545.0 + 20 * 365.25, format="jd", scale="tt")
     moved = SkyPosition(100.0, 60.0, 10_000.0, -10_000.0).at(time)
     np.testing.assert_allclose((moved.ra.deg - 100.0) * 3600, 400.0, rtol=1e-9)

@@ -184,6 +184,13 @@ def test_the_second_table_is_found(tmp_path):
     assert read_spectrum(tmp_path / "two.fits").n_good == N
 
 
+def test_nirspec_tables(shared_data):
+    """Columns 'wave (A)', 'flux (cnts)', 'noise (cnts)': 1024 pixels each."""
+    for path in (shared_data / "observed" / "NIRSPEC").glob("*_flux_tbl.fits"):
+        (order,) = read_spectrum(path).orders
+        assert len(order) == 1024 and order.n_good > 900
+
+
 def test_wasp_69(shared_data):
     spectrum = read_spectrum(shared_data / "observed" / "HPF" / "WASP_69_hpf_stack.fits")
     (order,), meta = spectrum.orders, spectrum.metadata

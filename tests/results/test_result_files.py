@@ -162,7 +162,12 @@ def test_writing_twice_gives_the_same_bytes(tmp_path: Path, result_factory: Fact
 
 
 def test_json_reduces_numpy_and_refuses_the_rest() -> None:
-    value = {"a": np.float64("inf"), "b": np.array([[1.0, np.nan]]), "c": (True, np.bool_(False)), 3: Path("x")}
+    value = {
+        "a": np.float64("inf"),
+        "b": np.array([[1.0, np.nan]]),
+        "c": (True, np.bool_(False)),
+        3: Path("x"),
+    }
     assert plain(value) == {"a": None, "b": [[1.0, None]], "c": [True, False], "3": "x"}
     assert to_text({"é": 1}).endswith("}\n")
     line = to_line({"path": "/tmp/é\n", "n": np.int32(4)})

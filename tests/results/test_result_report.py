@@ -22,7 +22,8 @@ from blase.results.diagnostics import (
     worst_stretches,
 )
 from blase.results.figure import plot_fit
-from blase.results.report import report_html, thin
+from blase.results.report import report_html
+from blase.results.report_failures import thin
 from blase.results.result import FitResult, OrderFit
 
 Factory = Callable[..., FitResult]
@@ -110,7 +111,9 @@ def test_text_from_outside_is_escaped(page: str, result_factory: Factory) -> Non
 
 
 def test_unknown_errors_are_said_to_be_unknown(page: str, result_factory: Factory) -> None:
-    assert "not yet estimated" in page
+    assert page.count("<td>not yet estimated</td>") == 2  # radial_velocity and resolving_power
+    assert "<td>not known</td><td>–</td>" in page  # radial_velocity_barycentric
+    assert "not measured" in page  # held-out pixels
     assert "95 % upper limit 2.4" in page
     assert "prior-dominated" in page
     summary = result_factory().summary
@@ -206,7 +209,9 @@ def test_reasons_for_masking_are_told_apart(order_factory: OrderFactory) -> None
     order = order_factory(0)
     uncertainty = order.uncertainty.copy()
     uncertainty[100:102] = 0.0
-    assert mask_reasons(replace(order, uncertainty=uncertainty)) == {
+    reasons = mask_reasons(replace(order, uncertainty=uncertainty))
+    assert np.array_equal(np.any(list(reasons.values()), axis=0), order.mask)
+    assert {reason: int(where.sum()) for reason, where in reasons.items()} == {
         "flux not finite": 3,
         "uncertainty not finite or not positive": 2,
         "flagged in the input or left out by choice": 5,

@@ -57,6 +57,7 @@ def test_star_has_the_statistics_of_a_late_k_dwarf(seed: int) -> None:
     assert 0.03 < depth < 0.10
     assert np.ptp(np.log10(lines.strength)) > 3.9
     assert np.median(lines.strength) < 0.005  # most are weak
+    assert lines.species is not None
     atomic = lines.take(~np.isin(lines.species, ["H I", "Ca II"]))
     assert atomic.gamma.min() >= 0.05 and atomic.gamma.max() <= 0.6
 
@@ -71,7 +72,9 @@ def test_star_widths_are_thermal_and_microturbulent() -> None:
 
 def test_boltzmann_factor_orders_strengths() -> None:
     lines = embedded_lines("star", wavelength_range=(8000.0, 9500.0))
+    assert lines.lower_energy is not None
     iron = lines.take((lines.species == "Fe I") & (lines.lower_energy > 1.5))
+    assert iron.lower_energy is not None
     slope = np.corrcoef(iron.lower_energy, np.log10(iron.strength))[0, 1]
     assert slope < -0.3
 

@@ -14,6 +14,7 @@ import pytest
 from blase.errors import InputError
 from blase.templates import download
 from blase.templates.download import cache_directory, fetch, find_cached, phoenix_name, phoenix_url
+from blase.templates.read import read_template
 
 CONTENT = np.random.default_rng(0).bytes(200_000)
 
@@ -73,7 +74,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 def test_whole_file_with_sidecar_and_no_second_request(server: Server, tmp_path: Path) -> None:
     path = fetch(server.url, directory=tmp_path / "new")
     assert path.read_bytes() == CONTENT
-    assert (path.parent / "spectrum.fits.sha256").read_text().split()[0] == hashlib.sha256(CONTENT).hexdigest()
+    assert (path.parent / "spectrum.fits.sha256").read_text().split()[0] == hashlib.sha256(
+        CONTENT
+    ).hexdigest()
     assert fetch(server.url, directory=tmp_path / "new") == path
     assert len(server.requests) == 1
     assert sorted(p.name for p in path.parent.iterdir()) == ["spectrum.fits", "spectrum.fits.sha256"]
@@ -160,3 +163,17 @@ def test_url_of_the_wavelength_file_and_of_something_else() -> None:
     assert phoenix_url(download.WAVELENGTH_FILE).endswith("/HiResFITS/WAVE_PHOENIX-ACES-AGSS-COND-2011.fits")
     with pytest.raises(InputError, match="PHOENIX"):
         phoenix_url("sun.fits")
+
+
+def test_read_template_downloads_only_when_told(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BLASE_CACHE", str(tmp_path))
+    monkeypatch.setattr(download, "PHOENIX_ROOT", server.url.rsplit("/", 1)[0])
+    name = phoenix_name(effective_temperature=3900, log_g=4.5)
+    with pytest.raises(InputError, match="allow the download"):
+        read_template(name)
+    assert server.requests == []
+    with pytest.raises(InputError, match="not a readable"):  # the server sends noise, not a spectrum
+        read_template(name, download=True)
+    assert (tmp_path / name).read_bytes() == CONTENT and len(server.requests) == 1

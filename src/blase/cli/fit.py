@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from blase.cli.checkpoint import check_resume, checkpoint_path, say_interrupted
+from blase.cli.components import load_component, template_range
 from blase.cli.messages import NOT_CONVERGED, say
 from blase.cli.options import (
     BervOption,
@@ -35,13 +37,6 @@ from blase.cli.options import (
 from blase.cli.progress import both, show_progress
 from blase.cli.summary_text import fit_lines, read_summary
 from blase.cli.timing import StageClock
-from blase.errors import InputError
-
-if TYPE_CHECKING:
-    from blase.containers.spectrum import EchelleSpectrum
-
-MARGIN = 0.005
-"""How far beyond the spectrum a template is read, in relative wavelength (1500 km/s)."""
 
 
 def fit(
@@ -196,81 +191,6 @@ def fit(
     if not result.converged:
         say(f"not converged: {result.summary.get('stop_reason')}")
         raise typer.Exit(NOT_CONVERGED)
-
-
-def checkpoint_path(output: Path) -> Path:
-    """Return where the checkpoint of a fit lies: beside its output directory."""
-    absolute = output.absolute()
-    return absolute.with_name(f"{absolute.name}.checkpoint.safetensors")
-
-
-def check_resume(checkpoint: Path, *, resume: bool) -> None:
-    """Raise `InputError` where there is nothing to resume from."""
-    if resume and not checkpoint.is_file():
-        raise InputError(
-            "there is no checkpoint to resume from",
-            path=checkpoint,
-            fix="leave --resume away to start afresh",
-        )
-
-
-def say_interrupted(checkpoint: Path) -> None:
-    """Say what an interrupted fit left behind."""
-    if checkpoint.is_file():
-        say(f"stopped; to go on, repeat the command with --resume (checkpoint: {checkpoint})")
-    else:
-        say("stopped before the first checkpoint; nothing was written")
-
-
-def template_range(
-    spectrum: EchelleSpectrum, rows: list[int] | None, span: tuple[float, float] | None
-) -> tuple[float, float]:
-    """Return the vacuum wavelengths [Angstrom] that a template must cover: the data and a margin."""
-    chosen = spectrum if rows is None else spectrum.select(rows)
-    low = min(order.wavelength[0] for order in chosen.orders)
-    high = max(order.wavelength[-1] for order in chosen.orders)
-    if span is not None:
-        low, high = max(low, span[0]), min(high, span[1])
-    if not low < high:
-        raise InputError(
-            "--wavelength does not overlap the spectrum",
-            path=spectrum.metadata.path,
-            value=f"{span[0]:g} {span[1]:g}" if span else None,
-            fix="see blase info for the range of every order",
-        )
-    return float(low * (1 - MARGIN)), float(high * (1 + MARGIN))
-
-
-def load_component(
-    source: str,
-    *,
-    resolving_power: Any,
-    span: tuple[float, float],
-    wavelength_file: Path | None = None,
-    teff: float | None = None,
-) -> Any:
-    """Return the clone in the directory `source`, or the template that `source` names.
-
-    Raises `InputError` where a blur is declared for a clone, which was already made through its own.
-    """
-    from blase.cloning import Clone, is_clone
-    from blase.templates import read_template
-
-    if not is_clone(Path(source)):
-        return read_template(
-            source,
-            wavelength_file=wavelength_file,
-            resolving_power=resolving_power,
-            wavelength_range=span,
-            effective_temperature=teff,
-        )
-    if resolving_power is not None:
-        raise InputError(
-            "is a clone, which is free of blur: a resolving power belongs to its template",
-            path=source,
-            fix="give it to blase clone, or give the template itself to blase fit",
-        )
-    return Clone.read(Path(source))
 
 
 def print_summary(summary: dict[str, Any], output: Path, *, json: bool) -> None:

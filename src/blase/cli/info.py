@@ -65,7 +65,9 @@ def info_lines(content: Mapping[str, Any]) -> list[str]:
     """Return the content of `EchelleSpectrum.info()` as lines: values, the table of orders, notes."""
     single = {name: value for name, value in content.items() if not isinstance(value, list | tuple | dict)}
     width = max(map(len, single), default=0) + 2
-    lines = [f"{name:<{width}}{'not known' if value is None else value}" for name, value in single.items()]
+    lines = [
+        f"{name:<{width}}{'not known' if value in (None, '') else value}" for name, value in single.items()
+    ]
     lines += ["", *order_table(content.get("orders") or [])]
     for name in ("history", "notes"):
         lines += [f"{name}: {text}" for text in content.get(name) or []]

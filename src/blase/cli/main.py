@@ -80,6 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 standalone_mode=False,
                 obj=verbosity,
             )
+            if code == INTERRUPTED:
+                say("interrupted")
             return code if isinstance(code, int) else DONE
         except (Exception, KeyboardInterrupt) as error:
             return report(error, verbosity)

@@ -1,8 +1,8 @@
-"""Making an échelle spectrum from arrays: shapes, units, media and directions are settled here."""
+"""Orders from arrays: shapes, units, media and directions are settled here."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,77 +10,45 @@ from astropy import units as u
 from numpy.typing import NDArray
 
 from blase.containers.noise import der_snr_noise
-from blase.containers.spectrum import EchelleSpectrum, Metadata, Order, reasons, require_frame
-from blase.containers.units import require_medium, to_vacuum_angstrom
+from blase.containers.order import Order, masking_reasons
+from blase.containers.units import to_vacuum_angstrom
 from blase.errors import InputError
 
 FloatArray = NDArray[np.float64]
 
-_ESTIMATED = "no uncertainties were given: a constant noise per order was estimated from the flux"
 
-
-def from_arrays(
+def orders_from_arrays(
     wavelength: Any,
-    flux: Any,
-    uncertainty: Any = None,
-    mask: Any = None,
+    columns: Mapping[str, Any],
+    echelle_orders: Sequence[int | None] | None,
     *,
-    wavelength_unit: str | u.UnitBase | None = None,
-    medium: str = "vacuum",
-    frame: str = "unknown",
-    blaze: Any = None,
-    echelle_orders: Sequence[int | None] | None = None,
-    path: str | None = None,
-    history: Sequence[str] = (),
-    notes: Sequence[str] = (),
-    **metadata: Any,
-) -> EchelleSpectrum:
-    """An échelle spectrum from arrays.
+    wavelength_unit: str | u.UnitBase | None,
+    medium: str,
+    path: str | None,
+) -> tuple[tuple[Order, ...], str, list[str]]:
+    """Orders, the unit of their flux, and what was done; see `blase.containers.spectrum.from_arrays`.
 
-    Parameters
-    ----------
-    wavelength, flux, uncertainty, mask, blaze : one (n,) array, one (orders, n) array, or a sequence of
-        (n_i,) arrays; wavelength, flux and uncertainty may be astropy Quantities. Orders in decreasing
-        wavelength are turned round. Without `uncertainty` the noise is estimated from the flux of each order.
-    wavelength_unit : unit of bare wavelengths; there is no default.
-    medium, frame : of the given wavelengths; air becomes vacuum.
-    echelle_orders : the diffraction order of each order, where known.
-    metadata : further fields of :class:`Metadata`.
-
-    Raises InputError on missing or mixed units, unequal shapes, wavelengths in disorder, or no usable pixel.
+    `columns` holds flux, uncertainty, mask and blaze, all but the flux None where unknown.
     """
-    require_medium(medium, path=path)
     waves = _split(wavelength)
-    columns = {"flux": flux, "uncertainty": uncertainty, "mask": mask, "blaze": blaze}
     parts = {name: _matching(array, waves, name, path) for name, array in columns.items()}
     parts["echelle_order"] = _matching(echelle_orders, waves, "echelle_orders", path)
     _refuse_partial_units(waves, path)
     flux_unit = next((getattr(part, "unit", None) for part in parts["flux"]), None)
     angstrom = [to_vacuum_angstrom(wave, wavelength_unit, medium=medium, path=path) for wave in waves]
-    log = list(history)
-    orders = []
+    orders, log = [], []
     for row, wave in enumerate(angstrom):
         order, done = _order(row, wave, {name: part[row] for name, part in parts.items()}, flux_unit, path)
         orders.append(order)
         log += done
     _refuse_unlike_orders(orders, path)
-    _refuse_unknown_noise(orders, uncertainty, path)
-    metadata.setdefault("flux_unit", "" if flux_unit is None else str(flux_unit))
-    return EchelleSpectrum(
-        tuple(orders),
-        Metadata(
-            medium_as_read=require_medium(medium, path=path),
-            frame=require_frame(frame, path=path),
-            path=path,
-            history=(*log, *_masking_sentence(orders)),
-            notes=(*notes, *([_ESTIMATED] if uncertainty is None else [])),
-            **metadata,
-        ),
-    )
+    if columns["uncertainty"] is None:
+        _refuse_unknown_noise(orders, path)
+    return tuple(orders), "" if flux_unit is None else str(flux_unit), log + _masking_sentence(orders)
 
 
 def _order(
-    row: int, wavelength: FloatArray, given: dict[str, Any], flux_unit: u.UnitBase | None, path: str | None
+    row: int, wavelength: FloatArray, given: Mapping[str, Any], flux_unit: u.UnitBase | None, path: str | None
 ) -> tuple[Order, list[str]]:
     """One order, its complaints naming the file, and what was done to it."""
     done = []
@@ -91,26 +59,19 @@ def _order(
         done.append(f"order {row}: no uncertainty given; {noise:.4g} estimated from the flux (DER_SNR)")
     else:
         uncertainty = _in_unit(given["uncertainty"], flux_unit, path)
-    mask = (
-        np.zeros(flux.shape, dtype=bool) if given["mask"] is None else np.asarray(given["mask"], dtype=bool)
-    )
-    blaze = None if given["blaze"] is None else np.asarray(given["blaze"], dtype=np.float64)
-    step = 1
+    arrays: dict[str, Any] = {"wavelength": wavelength, "flux": flux, "uncertainty": uncertainty}
+    arrays["mask"] = np.zeros(flux.shape, dtype=bool) if given["mask"] is None else np.asarray(given["mask"])
+    if given["blaze"] is not None:
+        arrays["blaze"] = np.asarray(given["blaze"])
     if wavelength.ndim == 1 and wavelength.size > 1 and np.all(np.diff(wavelength) < 0):
-        step = -1
+        arrays = {name: array[::-1] for name, array in arrays.items()}
         done.append(f"order {row}: wavelengths decreased and were turned round")
-    arrays = [
-        array if array is None or array.ndim != 1 else array[::step] for array in (flux, uncertainty, mask)
-    ]
     try:
-        order = Order(
-            row, wavelength[::step], *arrays, None if blaze is None else blaze[::step], given["echelle_order"]
-        )
+        return Order(row, **arrays, echelle_order=given["echelle_order"]), done
     except InputError as error:
         raise InputError(
             error.problem, path=path, value=error.value, expected=error.expected, fix=error.fix
         ) from None
-    return order, done
 
 
 def _split(array: Any) -> list[Any]:
@@ -185,9 +146,9 @@ def _in_unit(values: Any, unit: u.UnitBase | None, path: str | None) -> FloatArr
         ) from None
 
 
-def _refuse_unknown_noise(orders: list[Order], uncertainty: Any, path: str | None) -> None:
+def _refuse_unknown_noise(orders: list[Order], path: str | None) -> None:
     """Complain where the estimate of the noise is zero or undefined in every order although there is flux."""
-    if uncertainty is None and not any(order.n_good for order in orders):
+    if not any(order.n_good for order in orders):
         if any(np.isfinite(order.flux).any() for order in orders):
             raise InputError(
                 "no uncertainty is given, and the flux shows no noise to estimate it from",
@@ -200,5 +161,7 @@ def _refuse_unknown_noise(orders: list[Order], uncertainty: Any, path: str | Non
 def _masking_sentence(orders: list[Order]) -> list[str]:
     n_pixels, n_good = sum(map(len, orders)), sum(order.n_good for order in orders)
     return (
-        [f"{n_pixels - n_good} of {n_pixels} pixels masked: {reasons(orders)}"] if n_good < n_pixels else []
+        [f"{n_pixels - n_good} of {n_pixels} pixels masked: {masking_reasons(orders)}"]
+        if n_good < n_pixels
+        else []
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from blase.fit.arrowhead import ArrowheadFactor, band_storage, factor_arrowhead
@@ -173,6 +174,18 @@ def minimise_structured(
     Stops when a step gains less than `tolerance` of the objective (where 0.5 is one standard deviation of one
     parameter), or when no damping yields a decrease. The objective never increases.
     """
+    with threadpool_limits(1, user_api="blas"):  # threads only get in the way of a narrow band
+        return _minimise(objective, start, stretches, max_iterations, tolerance, progress)
+
+
+def _minimise(
+    objective: Objective,
+    start: Tensor,
+    stretches: Stretches | None,
+    max_iterations: int,
+    tolerance: float,
+    progress: Progress | None,
+) -> Solution:
     stretches = stretches or Stretches.single(objective.data.flux.numel(), start.numel())
     descent = _Descent(objective, start, stretches)
     history: list[dict[str, Any]] = []

@@ -25,7 +25,7 @@ NAMES: dict[str, tuple[str, ...]] = {
             "fluxerr",
             "flux_unc",
         ),
-        *("eflux", "e_flux", "sigma", "flux_sigma", "std", "stddev", "sig"),
+        *("eflux", "e_flux", "sigma", "flux_sigma", "std", "stddev", "sig", "noise"),
     ),
     "mask": ("mask",),
     "order": ("order", "row"),
@@ -37,6 +37,7 @@ _UNIT = r"(?P<unit>a|aa|å|ang|angstroms?|nm|nanometers?|um|µm|microns?|microme
 _WITH_UNIT = re.compile(
     rf"^(?P<base>.+?)(?:[\s_\-.]+{_UNIT}|[\s_]*[\[(]\s*{_UNIT.replace('unit', 'bracket')}\s*[\])])$"
 )
+_BRACKET = re.compile(r"\s*[\[(][^\])]*[\])]$")
 _MEDIUM = re.compile(r"^(?P<base>.+?)_(?P<medium>vac|vacuum|air)$")
 
 
@@ -50,7 +51,7 @@ class ColumnName:
 
 
 def parse_name(name: str) -> ColumnName:
-    """Take a column name apart; only names of wavelengths carry a unit or a medium."""
+    """Take a column name apart; only wavelengths keep a unit and a medium, others lose a bracketed unit."""
     base, unit, medium = name.strip().lower(), None, None
     if match := _WITH_UNIT.match(base):
         base, unit = match["base"].strip(), match["unit"] or match["bracket"]
@@ -58,7 +59,7 @@ def parse_name(name: str) -> ColumnName:
         base, medium = match["base"], "air" if match["medium"] == "air" else "vacuum"
     if base in NAMES["wavelength"]:
         return ColumnName(base, unit, medium)
-    return ColumnName(name.strip().lower())
+    return ColumnName(_BRACKET.sub("", name.strip().lower()))
 
 
 def find_columns(names: Sequence[str], chosen: Mapping[str, str] | None, path: Path) -> dict[str, str]:

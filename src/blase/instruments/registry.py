@@ -9,7 +9,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from blase.containers.spectrum import EchelleSpectrum, require_frame
+from blase.containers.metadata import require_frame
+from blase.containers.spectrum import EchelleSpectrum
 from blase.errors import InputError
 from blase.instruments.base import FileHead, Reader, ReadOptions, look
 from blase.instruments.hpf import HpfReader

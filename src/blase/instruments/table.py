@@ -10,8 +10,7 @@ import numpy as np
 from astropy import units as u
 from numpy.typing import NDArray
 
-from blase.containers.arrays import from_arrays
-from blase.containers.spectrum import EchelleSpectrum
+from blase.containers.spectrum import EchelleSpectrum, from_arrays
 from blase.errors import InputError
 from blase.instruments import header as keywords
 from blase.instruments.base import FileHead, ReadOptions, look

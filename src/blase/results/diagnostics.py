@@ -138,14 +138,16 @@ def column(lines: QTable, name: str) -> np.ndarray:
     return np.asarray(getattr(values, "value", values), dtype=float)
 
 
-def mask_reasons(order: OrderFit) -> dict[str, int]:
-    """Count the masked pixels by what their own flux and uncertainty say about the reason."""
+def mask_reasons(order: OrderFit) -> dict[str, np.ndarray]:
+    """Flag the masked pixels by what their own flux and uncertainty say about the reason.
+
+    Returns boolean arrays of shape (n_pixels,), only those that hold a pixel; every masked pixel is in one.
+    """
     bad_flux = order.mask & ~np.isfinite(order.flux)
     bad_error = order.mask & ~bad_flux & ~(np.isfinite(order.uncertainty) & (order.uncertainty > 0))
-    other = order.mask & ~bad_flux & ~bad_error
-    counts = {
+    flags = {
         "flux not finite": bad_flux,
         "uncertainty not finite or not positive": bad_error,
-        "flagged in the input or left out by choice": other,
+        "flagged in the input or left out by choice": order.mask & ~bad_flux & ~bad_error,
     }
-    return {reason: int(flags.sum()) for reason, flags in counts.items() if flags.any()}
+    return {reason: where for reason, where in flags.items() if where.any()}

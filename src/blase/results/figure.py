@@ -115,8 +115,9 @@ def _draw_components(axes: Axes, order: OrderFit, colours: Palette) -> None:
 def _draw_residuals(axes: Axes, order: OrderFit, colours: Palette) -> None:
     """Draw residual over sigma with a symmetric range that holds 99 % of the fitted pixels, at least 4."""
     ratio = normalised_residual(order)
-    axes.axhspan(-1.0, 1.0, color=colours.data, alpha=0.25, lw=0)
     axes.step(order.wavelength, ratio, where="mid", color=colours.ink, lw=0.7)
+    for level in (-1.0, 1.0):
+        axes.axhline(level, color=colours.star, lw=0.8, ls="--", zorder=3)
     finite = np.abs(ratio[np.isfinite(ratio)])
     reach = max(4.0, 1.15 * float(np.quantile(finite, 0.99))) if finite.size else 4.0
     beyond = np.abs(ratio) > reach

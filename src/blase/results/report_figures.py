@@ -95,7 +95,7 @@ def _describe(order: OrderFit) -> str:
     return (
         f"Order {order.row}, {order.wavelength[0]:.2f} to {order.wavelength[-1]:.2f} Å. Top: data (grey), "
         "model (orange) and continuum (dotted). Middle: blurred star (blue) and telluric transmission "
-        "(green, lifted). Bottom: residual over sigma with the band of ±1; diamonds mark values beyond the "
+        "(green, lifted). Bottom: residual over sigma with dashes at ±1; diamonds mark values beyond the "
         "axis. "
         f"{int(order.mask.sum())} masked pixels are shaded."
     )

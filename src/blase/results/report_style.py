@@ -41,6 +41,8 @@ footer { color: var(--soft); font-size: .85rem; padding-top: 1.5rem; padding-bot
 nav ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; max-width: none; }
 a { color: var(--star); }
 @media (max-width: 46rem) { .plot { overflow-x: auto; } .plot svg, .plot img { min-width: 44rem; }
-  .small svg { min-width: 0; } }
+  .small svg { min-width: 0; } table { font-size: .82rem; } th, td { padding-right: .6rem; }
+  tbody th { white-space: normal; overflow-wrap: anywhere; min-width: 5.5rem; }
+  td.text { min-width: 9rem; } }
 @media print { .wide, .plot { overflow: visible; } nav { display: none; } }
 """

@@ -47,9 +47,9 @@ def embedded_template(
 ) -> Template:
     """The spectrum of `embedded_lines` at its native resolution: exp(-sum_j A_j V_j) times a continuum.
 
-    Samples are uniform in ln(wavelength), lambda/delta lambda = 500,000, over 8600-8700 Angstrom by default.
-    The wings of lines outside the range are included; what is cut off them is below 1e-6. The star's continuum
-    is pi B_lambda(4500 K) in erg cm^-3 s^-1, that of the atmosphere is one. Raises InputError as
+    Samples are uniform in ln(wavelength), lambda/delta lambda = 500,000; 8600-8700 A by default.
+    Wings of lines outside the range are included; what is cut off is below 1e-6. The star's continuum is
+    pi B_lambda(4500 K) in erg cm^-3 s^-1, that of the atmosphere is one. Raises InputError as
     `embedded_lines`.
     """
     low, high = DEFAULT_RANGE if wavelength_range is None else wavelength_range

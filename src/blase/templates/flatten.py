@@ -4,10 +4,10 @@ The envelope is a Whittaker smoother (Eilers 2003, Anal. Chem. 75, 3631, doi:10.
 
     sum_i w_i (y_i - f_i)^2 + lam sum_i (third difference of f at i)^2,      lam = (scale / 2 pi h)^6,
 
-over y_i = the logarithm of the 97 % quantile of flux / Planck in blocks of h = 300 km/s. It passes waves
-longer than `scale` [km/s] and stops shorter ones (half amplitude at `scale`). Weights are asymmetric (Eilers &
-Boelens 2005): 1 where y is above f and 0.01 where it is below, repeated until they settle, so that f lies
-along the tops.
+over y_i = the logarithm of the 97 % quantile of flux / Planck in blocks of h = 300 km/s.
+Parabolas cost nothing. It passes waves longer than `scale` [km/s] and stops shorter ones (half amplitude at
+`scale`). Weights are asymmetric: 1 where y is above f and 0.01 where it is
+below, repeated until they settle, so that f lies along the tops.
 
 What is lost. Everything wider than `scale` goes into the continuum: with the default of 20,000 km/s (570
 Angstrom at 8600 Angstrom) the far wings of the strongest lines lose about 1 % of their equivalent width, more

@@ -28,7 +28,7 @@ _RESOLVING_POWER_IN_COMMENT = re.compile(r"^\\resPower\s*=\s*([\d.]+)", re.MULTI
 def read_npz(path: Path) -> RawTemplate:
     """npz with `wave_vac` [vacuum Angstrom] and `norm` or `flux` (or both), all one-dimensional."""
     try:
-        with np.load(path, allow_pickle=False) as store:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as store:
             arrays = {name: store[name] for name in ("wave_vac", "norm", "flux") if name in store.files}
             found = store.files
     except (ValueError, OSError, zipfile.BadZipFile) as error:

@@ -155,7 +155,10 @@ def read_kurucz(lines: Sequence[str], path: Path) -> RawLines:
     rows = [line for line in lines if _is_kurucz([line])]
 
     def column(start: int, stop: int) -> Array:
-        return np.array([float(line[start:stop].strip() or 0.0) for line in rows])
+        try:
+            return np.array([float(line[start:stop].strip() or 0.0) for line in rows])
+        except ValueError as error:
+            raise InputError("a line of the Kurucz list is not readable", path=path, value=error) from error
 
     codes = [float(line[18:24]) for line in rows]
     names = {code: species_of_code(code, ion_digits=2) for code in set(codes)}

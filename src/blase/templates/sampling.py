@@ -1,4 +1,4 @@
-"""Is a template sampled finely enough to be native?"""
+"""Whether a template is sampled finely enough to be native."""
 
 from __future__ import annotations
 

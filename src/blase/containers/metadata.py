@@ -1,0 +1,89 @@
+"""What is known about a spectrum besides its pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+import numpy as np
+from astropy.time import Time
+
+from blase.containers.units import Medium, require_medium
+from blase.errors import InputError
+
+Frame = Literal["observatory", "barycentric", "rest", "unknown"]
+
+
+def require_frame(frame: str, *, path: str | Path | None = None) -> Frame:
+    """`frame` itself if it is a known one; InputError otherwise."""
+    if frame in get_args(Frame):
+        return cast(Frame, frame)
+    raise InputError(
+        "the frame of the wavelengths is not known",
+        path=path,
+        value=repr(frame),
+        expected=", ".join(get_args(Frame)),
+        fix="pass --frame observatory, barycentric or rest",
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Metadata:
+    """What is known about a spectrum besides its pixels.
+
+    Parameters
+    ----------
+    time : middle of the exposure, UTC.
+    medium_as_read : the medium of the wavelengths in the file; inside they are vacuum.
+    frame : the frame of the wavelengths.
+    barycentric_velocity : BERV [km/s]; (1 + v_bary/c) = (1 + v_obs/c)(1 + BERV/c). For wavelengths already in
+        the barycentric frame it is the velocity that was applied.
+    resolving_power, resolving_power_error, resolving_power_source : lambda / FWHM, its error and where it is
+        from.
+    history : what was done to the data, one sentence each.
+    notes : what the user should know of the data, one sentence each.
+    """
+
+    target: str | None = None
+    time: Time | None = None
+    instrument: str | None = None
+    medium_as_read: Medium = "vacuum"
+    frame: Frame = "unknown"
+    barycentric_velocity: float | None = None
+    resolving_power: float | None = None
+    resolving_power_error: float | None = None
+    resolving_power_source: str | None = None
+    flux_unit: str = ""
+    path: str | None = None
+    sha256: str | None = None
+    history: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        require_medium(self.medium_as_read, path=self.path)
+        require_frame(self.frame, path=self.path)
+        object.__setattr__(self, "history", tuple(self.history))
+        object.__setattr__(self, "notes", tuple(self.notes))
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        berv = self.barycentric_velocity
+        if berv is not None and not abs(berv) < 100.0:
+            raise InputError(
+                "the barycentric velocity is not that of a telescope on Earth",
+                path=self.path,
+                value=f"{berv} km/s",
+                expected="|BERV| below 100 km/s (it is in km/s, not m/s)",
+                fix="pass --berv in km/s",
+            )
+        for name in ("resolving_power", "resolving_power_error"):
+            value = getattr(self, name)
+            if value is not None and not (np.isfinite(value) and value > 0):
+                raise InputError(
+                    f"{name.replace('_', ' ')} is not a positive number",
+                    path=self.path,
+                    value=str(value),
+                    expected="lambda / FWHM, e.g. 55000",
+                    fix="pass --resolving-power R[:ERR]",
+                )

@@ -1,0 +1,157 @@
+"""Assemble the standard forward model, its priors and its objective for a set of orders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from blase.cloning.clone import Clone
+from blase.cloning.template_model import voigt_lines
+from blase.constants import SPEED_OF_LIGHT
+from blase.fit.objective import Data, Objective
+from blase.fit.parameters import GaussianPrior, ParameterSpace
+from blase.fit.priors import STELLAR, TELLURIC, LinePriorWidths, line_priors, scalar_prior
+from blase.functional.continuum import normalised_coordinate
+from blase.model.atmosphere import Atmosphere
+from blase.model.forward import OrderModel, SpectrumModel
+from blase.model.instrument import LegendreContinuum, LineSpread
+from blase.model.lines import VoigtLines
+from blase.model.star import Star
+from blase.pipeline.options import Freedom
+from blase.pipeline.prepare import Pixels, grid_step, lines_that_matter, order_grid
+
+VELOCITY_PRIOR = 50.0
+"""Width of the prior of the radial velocity about its starting value [km/s]: wide on purpose."""
+WIND_PRIOR = 0.1
+"""Width of the prior of the wind velocity [km/s]."""
+VSINI_SQUARED_PRIOR = 1e4
+"""Width of the prior of vsini squared about zero [km^2/s^2]."""
+CONTINUUM_PRIOR = 1.0
+"""Width of the prior of every continuum coefficient, in units of the order's median flux."""
+LIMB_DARKENING_PRIOR = 0.1
+LINE_SPREAD_SHAPE_PRIOR = 0.05
+FREED_TELLURIC_SIGMA = 0.1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything but the data that defines a fit.
+
+    Velocities in km/s; `resolving_power` and its error; `wind_velocity` of the air in the frame of the data.
+    """
+
+    star: Clone
+    telluric: Clone | None
+    radial_velocity: float
+    vsini: float
+    wind_velocity: float
+    resolving_power: float
+    resolving_power_error: float
+    limb_darkening: float
+    continuum_degree: int
+    freedom: Freedom
+    stellar_prior: LinePriorWidths = STELLAR
+    telluric_prior: LinePriorWidths = TELLURIC
+
+
+def _in_reach(clone: Clone, pixels: list[Pixels], velocity: float, margin: float) -> Clone:
+    """The lines of `clone` near any of the orders, so that far ones do not burden the fit."""
+    factor = (1 + velocity / SPEED_OF_LIGHT, 1 + margin / SPEED_OF_LIGHT)
+    keep = np.zeros(len(clone.lines), dtype=bool)
+    for order in pixels:
+        low, high = order.edges[0] / factor[0] / factor[1], order.edges[-1] / factor[0] * factor[1]
+        keep |= (clone.lines.centre >= low) & (clone.lines.centre <= high)
+    return Clone(clone.kind, clone.lines.take(keep), clone.wavelength_range, clone.summary)
+
+
+def within_reach(settings: Settings, pixels: list[Pixels]) -> Settings:
+    """The same settings with only those lines that lie within 150 km/s of an order."""
+    star = _in_reach(settings.star, pixels, settings.radial_velocity, 150.0)
+    telluric = settings.telluric and _in_reach(settings.telluric, pixels, settings.wind_velocity, 150.0)
+    return Settings(**{**settings.__dict__, "star": star, "telluric": telluric})
+
+
+def _order_model(pixels: Pixels, settings: Settings, step: float) -> OrderModel:
+    margin = max(1.5 * settings.vsini, 30.0) + 10
+    grid, weights = order_grid(pixels, step=step, margin=margin, resolving_power=settings.resolving_power)
+    coordinate = normalised_coordinate(torch.from_numpy(pixels.wavelength))
+    telluric = settings.telluric
+    return OrderModel(
+        grid,
+        pixels=weights,
+        stellar=lines_that_matter(settings.star.lines, grid.array, settings.radial_velocity),
+        telluric=(
+            lines_that_matter(telluric.lines, grid.array, settings.wind_velocity) if telluric else torch.arange(0)
+        ),
+        continuum=LegendreContinuum(coordinate, degree=settings.continuum_degree),
+        blaze=pixels.blaze,
+    )
+
+
+def build_model(pixels: list[Pixels], settings: Settings) -> SpectrumModel:
+    """The forward model of all orders at the starting values."""
+    telluric = settings.telluric
+    step = grid_step(settings.star.lines, *([telluric.lines] if telluric else []))
+    star = Star(
+        voigt_lines(settings.star.lines),
+        radial_velocity=settings.radial_velocity,
+        vsini=settings.vsini,
+        limb_darkening=settings.limb_darkening,
+    )
+    atmosphere = telluric and Atmosphere(voigt_lines(telluric.lines), wind_velocity=settings.wind_velocity)
+    spread = LineSpread(settings.resolving_power, gaussian="line_spread_shape" not in settings.freedom.freed)
+    orders = [_order_model(p, settings, step) for p in pixels]
+    return SpectrumModel(orders, star=star, atmosphere=atmosphere, line_spread=spread)
+
+
+def build_priors(model: SpectrumModel, settings: Settings) -> dict[str, GaussianPrior]:
+    """Priors of every free parameter; what is frozen has none."""
+    free = settings.freedom.is_free
+    priors: dict[str, GaussianPrior] = {}
+    if free("radial_velocity"):
+        priors["star.radial_velocity"] = scalar_prior(settings.radial_velocity, VELOCITY_PRIOR)
+    if free("vsini"):
+        priors["star.vsini_squared"] = scalar_prior(0.0, VSINI_SQUARED_PRIOR, lower=0.0)
+    if free("limb_darkening"):
+        priors["star.limb_darkening"] = scalar_prior(settings.limb_darkening, LIMB_DARKENING_PRIOR, lower=0.0)
+    if free("resolving_power") and settings.resolving_power_error > 0:
+        relative = settings.resolving_power_error / settings.resolving_power
+        priors["line_spread.log_resolving_power"] = scalar_prior(float(np.log(settings.resolving_power)), relative)
+    if free("line_spread_shape"):
+        for name in ("line_spread.h3", "line_spread.h4"):
+            priors[name] = scalar_prior(0.0, LINE_SPREAD_SHAPE_PRIOR)
+    if model.atmosphere is not None and free("wind_velocity"):
+        priors["atmosphere.wind_velocity"] = scalar_prior(settings.wind_velocity, WIND_PRIOR)
+    if free("continuum"):
+        for name, value in model.named_parameters():
+            if name.endswith("continuum.coefficients"):
+                priors[name] = GaussianPrior(value.detach().clone(), torch.full_like(value, CONTINUUM_PRIOR))
+    return priors | _line_priors(model, settings)
+
+
+def _line_priors(model: SpectrumModel, settings: Settings) -> dict[str, GaussianPrior]:
+    telluric = settings.telluric_prior
+    if "telluric_sigma" in settings.freedom.freed:
+        telluric = LinePriorWidths(**{**telluric.__dict__, "log_sigma": FREED_TELLURIC_SIGMA})
+    sources: list[tuple[str, str, VoigtLines, LinePriorWidths]] = []
+    if model.star is not None:
+        sources.append(("stellar", "star", model.star.lines, settings.stellar_prior))
+    if model.atmosphere is not None:
+        sources.append(("telluric", "atmosphere", model.atmosphere.lines, telluric))
+    priors: dict[str, GaussianPrior] = {}
+    for origin, prefix, lines, widths in sources:
+        for name, prior in line_priors(prefix, lines, widths).items():
+            short = name.rsplit(".", 1)[1].removeprefix("log_").removesuffix("_shift")
+            if f"{origin}_{short}" not in settings.freedom.fixed:
+                priors[name] = prior
+    return priors
+
+
+def build_objective(pixels: list[Pixels], settings: Settings, noise_inflation: np.ndarray) -> Objective:
+    """Objective of all orders, each order's errors enlarged by its `noise_inflation` (n_orders,)."""
+    model = build_model(pixels, settings)
+    sigma = torch.cat([p.sigma * float(f) for p, f in zip(pixels, noise_inflation, strict=True)])
+    data = Data(torch.cat([p.flux for p in pixels]), sigma, torch.cat([p.used for p in pixels]))
+    return Objective(model, data, ParameterSpace(model, build_priors(model, settings)))

@@ -1,0 +1,72 @@
+"""What a user may hold fixed or set free, by the names used on the command line and in `summary.json`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+from blase.errors import InputError
+
+GLOBALS = ("radial_velocity", "vsini", "resolving_power", "wind_velocity", "limb_darkening")
+LINE_CLASSES = {
+    f"{origin}_{short}": (origin, kind)
+    for origin in ("stellar", "telluric")
+    for short, kind in (
+        ("centre", "centre_shift"),
+        ("strength", "log_strength"),
+        ("sigma", "log_sigma"),
+        ("gamma", "log_gamma"),
+    )
+}
+GROUPS = {
+    "stellar_lines": [name for name in LINE_CLASSES if name.startswith("stellar")],
+    "telluric_lines": [name for name in LINE_CLASSES if name.startswith("telluric")],
+}
+FREEABLE = ("limb_darkening", "line_spread_shape", "telluric_sigma")
+"""Parameters that are fixed unless freed."""
+
+
+@dataclass(frozen=True)
+class Freedom:
+    """Which parameters deviate from the default: `fixed` at a value (None: where it starts), `freed` ones."""
+
+    fixed: dict[str, float | None] = field(default_factory=dict)
+    freed: tuple[str, ...] = ()
+
+    def is_free(self, name: str) -> bool:
+        """Whether `name` is to be fitted."""
+        return name in self.freed or (name not in self.fixed and name not in FREEABLE)
+
+
+def freedom(fix: dict[str, float | None] | None, free: list[str] | None) -> Freedom:
+    """Check the names a user gave and expand groups.
+
+    Raises
+    ------
+    InputError
+        for an unknown name, a value for a class of lines, or a name both fixed and freed.
+    """
+    known = [*GLOBALS, *LINE_CLASSES, *GROUPS, "line_spread_shape", "continuum"]
+    fixed: dict[str, float | None] = {}
+    for name, value in (fix or {}).items():
+        _require_known(name, known)
+        for member in GROUPS.get(name, [name]):
+            if value is not None and member not in GLOBALS:
+                raise InputError(
+                    f"{name} cannot be fixed at one value", value=value, fix=f"use --fix {name} to hold it where it starts"
+                )
+            fixed[member] = value
+    freed = [member for name in free or [] for member in GROUPS.get(name, [name])]
+    for name in freed:
+        _require_known(name, known)
+        if name in fixed:
+            raise InputError("a parameter is both fixed and freed", value=name, fix="drop one of the two options")
+    return Freedom(fixed, tuple(freed))
+
+
+def _require_known(name: str, known: list[str]) -> None:
+    if name not in known:
+        close = get_close_matches(name, known, n=1)
+        raise InputError(
+            "unknown parameter", value=name, expected=f"one of {', '.join(known)}", fix=f"did you mean {close[0]}?" if close else None
+        )

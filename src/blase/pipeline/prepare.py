@@ -1,0 +1,122 @@
+"""From containers to tensors: the pixels, grids and lines of every order to be fitted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from blase.cloning.clone import Clone
+from blase.constants import SPEED_OF_LIGHT
+from blase.containers.line_list import LineList
+from blase.containers.spectrum import EchelleSpectrum, Order
+from blase.errors import InputError
+from blase.functional.doppler import doppler_factor
+from blase.functional.grid import log_grid
+from blase.functional.line_spread import velocity_sigma
+from blase.functional.optical_depth import Sampling, sampling
+from blase.functional.pixels import PixelWeights, pixel_weights
+
+FloatArray = NDArray[np.float64]
+
+GRID_STEP = 0.25
+"""Velocity step of the model grid [km/s] for the widths of cool stars; narrower lines make it finer."""
+FINEST_STEP = 0.1
+_REACH = 1e-6
+"""A line whose optical depth at the nearest edge of an order is below this does not matter there."""
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """One order as tensors of shape (n_pixels,): flux over `scale`, its error, which pixels are used, the blaze."""
+
+    row: int
+    wavelength: FloatArray
+    edges: FloatArray
+    flux: Tensor
+    sigma: Tensor
+    used: Tensor
+    blaze: Tensor | None
+    scale: float
+
+    @property
+    def n_used(self) -> int:
+        """Number of pixels that are fitted."""
+        return int(self.used.sum())
+
+
+def select_orders(
+    spectrum: EchelleSpectrum, orders: list[int] | None, wavelength_range: tuple[float, float] | None
+) -> EchelleSpectrum:
+    """The orders and the range a user asked for, each checked to have enough good pixels."""
+    chosen = spectrum if orders is None else spectrum.select(orders)
+    if wavelength_range is not None:
+        chosen = chosen.crop(*wavelength_range)
+    for order in chosen.orders:
+        order.require_usable(spectrum.metadata.path)
+    return chosen
+
+
+def to_pixels(order: Order) -> Pixels:
+    """Tensors of one order; masked pixels get harmless numbers and are not used."""
+    good = ~order.mask & np.isfinite(order.flux) & np.isfinite(order.uncertainty)
+    blaze = None if order.blaze is None else np.where(np.isfinite(order.blaze), order.blaze, 1.0)
+    level = order.flux[good] if blaze is None else order.flux[good] / blaze[good]
+    scale = float(np.median(level))
+    if not scale > 0:
+        raise InputError(
+            f"{order.label}: the median flux is not positive", value=scale, expected="a spectrum with light in it",
+            fix="choose another order with --order",
+        )
+    return Pixels(
+        row=order.row,
+        wavelength=order.wavelength,
+        edges=order.edges(),
+        flux=torch.from_numpy(np.where(good, order.flux, 0.0) / scale),
+        sigma=torch.from_numpy(np.where(good, order.uncertainty, 1.0) / scale),
+        used=torch.from_numpy(good.copy()),
+        blaze=None if blaze is None else torch.from_numpy(blaze.copy()),
+        scale=scale,
+    )
+
+
+def without(pixels: Pixels, unused: NDArray[np.bool_]) -> Pixels:
+    """The same order with further pixels left out of the fit."""
+    used = pixels.used & ~torch.from_numpy(unused)
+    return Pixels(
+        pixels.row, pixels.wavelength, pixels.edges, pixels.flux, pixels.sigma, used, pixels.blaze, pixels.scale
+    )
+
+
+def grid_step(*lines: LineList) -> float:
+    """Velocity step [km/s] at which the narrowest line has at least two samples per half width."""
+    narrowest = min((float(np.min(np.hypot(part.sigma, part.gamma))) for part in lines if len(part)), default=1.0)
+    return float(np.clip(0.5 * narrowest, FINEST_STEP, GRID_STEP))
+
+
+def order_grid(pixels: Pixels, *, step: float, margin: float, resolving_power: float) -> tuple[Sampling, PixelWeights]:
+    """Model grid of an order, wider than its pixels by `margin` [km/s] plus the reach of the line spread."""
+    reach = margin + 7 * float(velocity_sigma(resolving_power)) + 20 * step
+    factor = 1 + reach / SPEED_OF_LIGHT
+    grid = log_grid(float(pixels.edges[0]) / factor, float(pixels.edges[-1]) * factor, step=step)
+    return sampling(grid), pixel_weights(grid, pixels.edges)
+
+
+def lines_that_matter(lines: LineList, wavelength: FloatArray, velocity: float) -> Tensor:
+    """Indices of the lines that reach the grid `wavelength` (n,) when they move at `velocity` [km/s]."""
+    centre = lines.centre * float(doppler_factor(velocity))
+    distance = np.maximum(np.maximum(wavelength[0] - centre, centre - wavelength[-1]), 0.0)
+    per_velocity = centre / SPEED_OF_LIGHT
+    wing = lines.strength * lines.gamma * per_velocity / np.pi / np.maximum(distance, 1e-9) ** 2
+    near = distance < 10 * (lines.sigma + lines.gamma) * per_velocity
+    return torch.from_numpy(np.flatnonzero(near | (wing > _REACH)))
+
+
+def uncovered(pixels: Pixels, clone: Clone, velocity: float) -> NDArray[np.bool_]:
+    """Pixels (n_pixels,) whose rest wavelength lies outside the template when the star moves at `velocity`."""
+    rest = pixels.wavelength / float(doppler_factor(velocity))
+    low, high = clone.wavelength_range
+    return (rest < low) | (rest > high)

@@ -1,0 +1,115 @@
+"""Where a fit starts: radial velocity and vsini from the data themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from blase.cloning.template_model import voigt_lines
+from blase.constants import SPEED_OF_LIGHT
+from blase.containers.line_list import LineList
+from blase.fit.velocity_search import SearchOrder, parabola_minimum, shifted_chi_square
+from blase.functional.grid import angular_frequency, log_grid
+from blase.functional.line_spread import line_spread_transfer, velocity_sigma
+from blase.functional.optical_depth import Sampling, sampling
+from blase.functional.pixels import pixel_weights
+from blase.functional.rotation import rotation_transfer
+from blase.pipeline.prepare import Pixels, lines_that_matter
+
+LARGEST_VELOCITY = 300.0
+"""Radial velocities [km/s] searched on both sides of zero, or of 50 km/s around a guess."""
+NEAR_GUESS = 50.0
+_STEP = 0.5
+_COARSE = 4  # samples between trials of the first pass: 2 km/s
+_VSINI = np.array([0.5, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 30, 40, 50, 65, 80, 100])
+_FIRST_VSINI = 5.0
+
+
+@dataclass(frozen=True)
+class Start:
+    """Starting values [km/s] and how clearly the velocity stood out (decrease of chi-square per pixel)."""
+
+    radial_velocity: float
+    vsini: float
+    gain: float
+
+
+def _absorption(grid: Sampling, lines: LineList | None, velocity: float) -> Tensor:
+    if lines is None or not len(lines):
+        return torch.ones_like(grid.wavelength)
+    index = lines_that_matter(lines, grid.array, velocity)
+    with torch.no_grad():
+        return torch.exp(-voigt_lines(lines)(grid, velocity, index))
+
+
+def _search_order(
+    pixels: Pixels, star: LineList, telluric: LineList | None, wind: float, reach: float
+) -> SearchOrder:
+    factor = 1 + reach / SPEED_OF_LIGHT
+    grid = sampling(log_grid(float(pixels.edges[0]) / factor, float(pixels.edges[-1]) * factor, step=_STEP))
+    blaze = torch.ones_like(pixels.flux) if pixels.blaze is None else pixels.blaze
+    return SearchOrder(
+        star=_absorption(grid, star, 0.0),
+        telluric=_absorption(grid, telluric, wind),
+        pixels=pixel_weights(grid.wavelength, pixels.edges),
+        wavelength=torch.from_numpy(pixels.wavelength),
+        flux=pixels.flux / blaze,
+        weight=torch.where(pixels.used, (blaze / pixels.sigma) ** 2, torch.zeros_like(pixels.sigma)),
+    )
+
+
+def _transfers(orders: list[SearchOrder], resolving_power: float, vsini: float) -> list[Tensor]:
+    out = []
+    for order in orders:
+        k = angular_frequency(order.star.numel(), _STEP)
+        blur = line_spread_transfer(k, resolving_power=resolving_power)
+        out.append(blur * rotation_transfer(k, vsini_squared=vsini**2, limb_darkening=0.6))
+    return out
+
+
+def starting_point(
+    pixels: list[Pixels],
+    star: LineList,
+    telluric: LineList | None,
+    *,
+    resolving_power: float,
+    wind_velocity: float,
+    continuum_degree: int,
+    guess: float | None = None,
+) -> Start:
+    """Search radial velocity, then vsini, then radial velocity once more, over all orders together.
+
+    `star` holds lines at rest, `telluric` lines at rest that move at `wind_velocity` [km/s]. Trials run over
+    +-300 km/s, or +-50 km/s around `guess`. Rotation is applied after the atmosphere here, which is exact enough to
+    start from.
+    """
+    centre = 0.0 if guess is None else guess
+    reach = LARGEST_VELOCITY if guess is None else NEAR_GUESS
+    margin = abs(centre) + reach + 7 * float(velocity_sigma(resolving_power)) + 120 + 20 * _STEP
+    orders = [_search_order(p, star, telluric, wind_velocity, margin) for p in pixels]
+    n_pixels = sum(p.n_used for p in pixels)
+
+    middle = round(centre / _STEP)
+    coarse = middle + np.arange(-int(reach / _STEP), int(reach / _STEP) + 1, _COARSE)
+    transfers = _transfers(orders, resolving_power, _FIRST_VSINI)
+    chi = shifted_chi_square(orders, coarse, transfers, continuum_degree)
+    best = int(coarse[np.argmin(chi)])
+    gain = float(np.median(chi) - chi.min()) / n_pixels
+
+    broadened = [
+        shifted_chi_square(orders, np.array([best]), _transfers(orders, resolving_power, v), continuum_degree)[0]
+        for v in _VSINI
+    ]
+    vsini = float(_VSINI[int(np.argmin(broadened))])
+    fine = best + np.arange(-2 * _COARSE, 2 * _COARSE + 1)
+    chi = shifted_chi_square(orders, fine, _transfers(orders, resolving_power, vsini), continuum_degree)
+    return Start(_to_velocity(parabola_minimum(fine.astype(float), chi)), vsini, gain)
+
+
+def _to_velocity(samples: float) -> float:
+    """Radial velocity whose Doppler factor is a shift by `samples` of the search grid."""
+    factor = np.exp(2 * samples * _STEP / SPEED_OF_LIGHT)
+    return float(SPEED_OF_LIGHT * (factor - 1) / (factor + 1))
