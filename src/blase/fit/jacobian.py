@@ -27,10 +27,10 @@ from blase.functional.rotation import rotation_stencil
 from blase.model.forward import OrderModel, SpectrumModel
 from blase.model.lines import VoigtLines
 
-WINDOW_TOLERANCE = 1e-3
+WINDOW_TOLERANCE = 3e-4
 """Optical depth at which the derivative of a line is cut off in the curvature."""
-LARGEST_WINDOW = 8.0
-"""No window of the curvature reaches farther than this [Angstrom]: it bounds the width of the band."""
+BROAD = 80.0
+"""Lines whose window reaches farther than this [km/s] join the dense columns, so that the band stays narrow."""
 LINE_PARAMETERS = ("centre_shift", "log_strength", "log_sigma", "log_gamma")
 
 
@@ -39,7 +39,7 @@ class Jacobian:
     """d(model / sigma) / dz: `local` (n_pixels, n_local) sparse, `dense` (n_pixels, n_dense).
 
     `local_index` and `dense_index` say which entries of z the columns belong to; local columns run in order of
-    wavelength.
+    wavelength. The few very broad lines count as dense.
     """
 
     local: csr_matrix
@@ -47,20 +47,29 @@ class Jacobian:
     local_index: np.ndarray
     dense_index: np.ndarray
 
+    def along(self, step: np.ndarray) -> np.ndarray:
+        """Change of model / sigma (n_pixels,) for a change `step` of z, to first order."""
+        return np.asarray(self.local @ step[self.local_index] + self.dense @ step[self.dense_index])
+
 
 def line_derivatives(wavelength: np.ndarray, lines: VoigtLines, velocity: Tensor | float, index: Tensor) -> csc_matrix:
     """d tau / d (centre_shift, log_strength, log_sigma, log_gamma), shape (n, 4 n_lines), four columns a line."""
     with torch.no_grad():
         seen = {k: v.numpy() for k, v in lines.observed(velocity, index).items()}
     c, a, s, g = seen["centre"], seen["strength"], seen["sigma"], seen["gamma"]
-    lorentz = np.sqrt(a * g / (np.pi * WINDOW_TOLERANCE))
-    half = np.clip(near_half_width(a, s, g, soft=0.0, tolerance=WINDOW_TOLERANCE), lorentz, LARGEST_WINDOW)
+    half = window_half_width(a, s, g)
     lo, hi = np.searchsorted(wavelength, c - half), np.searchsorted(wavelength, c + half)
     start = np.concatenate([[0], np.cumsum(hi - lo)])
     values = window_derivatives(wavelength, c, a, s, g, lo, hi, start)
     per_unit = np.stack([c / SPEED_OF_LIGHT, a, s, g])  # chain rule to km/s and logarithms
     values *= np.repeat(per_unit, hi - lo, axis=1)
     return _interleave(values, lo, hi, start, wavelength.size)
+
+
+def window_half_width(a: np.ndarray, s: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """Distance [Angstrom] at which the optical depth of a line falls to the tolerance of the curvature."""
+    lorentz = np.sqrt(a * g / (np.pi * WINDOW_TOLERANCE))
+    return np.maximum(near_half_width(a, s, g, soft=0.0, tolerance=WINDOW_TOLERANCE), lorentz)
 
 
 def _interleave(values: np.ndarray, lo: np.ndarray, hi: np.ndarray, start: np.ndarray, n: int) -> csc_matrix:
@@ -150,31 +159,57 @@ def _widths(space: ParameterSpace) -> np.ndarray:
     return widths
 
 
-def _local_block(model: SpectrumModel, space: ParameterSpace) -> tuple[csr_matrix, np.ndarray, np.ndarray]:
-    """Columns of all free line parameters over all orders, their entries in z and their wavelengths."""
-    parts: list[list[csr_matrix | None]] = [[], []]
-    for order in model.orders:
-        for kind, block in enumerate(_order_lines(model, order)):
-            parts[kind].append(block)
-    blocks, entries, position = [], [], []
-    for prefix, source, pieces in (("star", model.star, parts[0]), ("atmosphere", model.atmosphere, parts[1])):
-        if source is None:
-            continue
-        columns = _columns_of(space, prefix, len(source.lines))
-        scattered = [
-            _scatter(piece, getattr(order, "stellar" if prefix == "star" else "telluric"), len(source.lines))
-            for piece, order in zip(pieces, model.orders, strict=True)
-        ]
-        free = columns.reshape(-1) >= 0
-        velocity = source.radial_velocity if prefix == "star" else source.wind_velocity
-        centre = source.lines.observed(velocity, torch.arange(len(source.lines)))["centre"].numpy()
-        blocks.append(vstack(scattered, format="csc")[:, free])
-        entries.append(columns.reshape(-1)[free])
-        position.append(np.repeat(centre, 4)[free])
-    rows = sum(int(order.pixels.index.shape[0]) if order.pixels else order.grid.array.size for order in model.orders)
-    if not blocks:
-        return csr_matrix((rows, 0)), np.zeros(0, dtype=np.int64), np.zeros(0)
-    return hstack(blocks, format="csc"), np.concatenate(entries), np.concatenate(position)
+@dataclass(frozen=True)
+class _LineBlock:
+    """Columns of the free line parameters: derivatives, entries of z, wavelengths, and which lines are broad."""
+
+    columns: csc_matrix
+    entries: np.ndarray
+    position: np.ndarray
+    broad: np.ndarray
+
+
+def _line_block(model: SpectrumModel, space: ParameterSpace) -> _LineBlock:
+    """All orders and both absorbers together; a line seen in two orders is one set of columns."""
+    pieces = [_order_lines(model, order) for order in model.orders]
+    rows = sum(piece.shape[0] for pair in pieces for piece in [next(p for p in pair if p is not None)])
+    blocks, entries, position, broad = [csc_matrix((rows, 0))], [np.zeros(0, np.int64)], [np.zeros(0)], [np.zeros(0, bool)]
+    if model.star is not None:
+        part = _absorber(space, "star", model.star.lines, model.star.radial_velocity)
+        index = [order.stellar for order in model.orders]
+        blocks.append(_stack([pair[0] for pair in pieces], index, part.free))
+        entries.append(part.entries), position.append(part.position), broad.append(part.broad)
+    if model.atmosphere is not None:
+        part = _absorber(space, "atmosphere", model.atmosphere.lines, model.atmosphere.wind_velocity)
+        index = [order.telluric for order in model.orders]
+        blocks.append(_stack([pair[1] for pair in pieces], index, part.free))
+        entries.append(part.entries), position.append(part.position), broad.append(part.broad)
+    return _LineBlock(
+        hstack(blocks, format="csc"), np.concatenate(entries), np.concatenate(position), np.concatenate(broad)
+    )
+
+
+@dataclass(frozen=True)
+class _Absorber:
+    free: np.ndarray  # (4 n_lines,) bool
+    entries: np.ndarray
+    position: np.ndarray
+    broad: np.ndarray
+
+
+def _absorber(space: ParameterSpace, prefix: str, lines: VoigtLines, velocity: Tensor) -> _Absorber:
+    columns = _columns_of(space, prefix, len(lines)).reshape(-1)
+    seen = {k: v.numpy() for k, v in lines.observed(velocity, torch.arange(len(lines))).items()}
+    half = window_half_width(seen["strength"], seen["sigma"], seen["gamma"])
+    broad = half / seen["centre"] * SPEED_OF_LIGHT > BROAD
+    free = columns >= 0
+    return _Absorber(free, columns[free], np.repeat(seen["centre"], 4)[free], np.repeat(broad, 4)[free])
+
+
+def _stack(pieces: list[csr_matrix], index: list[Tensor], free: np.ndarray) -> csc_matrix:
+    count = free.size // 4
+    scattered = [_scatter(piece, lines, count) for piece, lines in zip(pieces, index, strict=True)]
+    return vstack(scattered, format="csc")[:, free]
 
 
 def _scatter(piece: csr_matrix, index: Tensor, count: int) -> csr_matrix:
@@ -211,12 +246,21 @@ def _tangent(model: SpectrumModel, named: dict[str, Tensor], name: str, directio
 def jacobian(model: SpectrumModel, data: Data, space: ParameterSpace) -> Jacobian:
     """Jacobian of `model` / sigma at its current parameters, rows of unused pixels zero."""
     with torch.no_grad():
-        local, entries, position = _local_block(model, space)
-    others = np.setdiff1d(np.arange(space.size), entries)
-    dense = _dense_block(model, space, others)
+        lines = _line_block(model, space)
+    others = np.setdiff1d(np.arange(space.size), lines.entries)
+    columns = _dense_block(model, space, others)
     widths = _widths(space)
     weight = np.where(data.used.numpy(), 1 / data.sigma.numpy(), 0.0)
-    order = np.argsort(position, kind="stable")
-    local = diags(weight) @ local.tocsc()[:, order] @ diags(widths[entries[order]])
-    dense = weight[:, None] * dense * widths[others] if others.size else np.zeros((weight.size, 0))
-    return Jacobian(local.tocsr(), dense, entries[order], others)
+    scaled = (diags(weight) @ lines.columns @ diags(widths[lines.entries])).tocsc()
+    narrow = np.flatnonzero(~lines.broad)
+    narrow = narrow[np.argsort(lines.position[narrow], kind="stable")]
+    broad = np.flatnonzero(lines.broad)
+    dense = [scaled[:, broad].toarray()]
+    if others.size:
+        dense.append(weight[:, None] * columns * widths[others])
+    return Jacobian(
+        scaled[:, narrow].tocsr(),
+        np.hstack(dense),
+        lines.entries[narrow],
+        np.concatenate([lines.entries[broad], others]),
+    )

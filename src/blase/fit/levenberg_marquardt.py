@@ -32,6 +32,7 @@ class NormalEquations:
     """J^T J + 1 of a whitened Jacobian, in arrowhead storage."""
 
     def __init__(self, derivative: Jacobian) -> None:
+        self.derivative = derivative
         local, dense = derivative.local, derivative.dense
         self.local_index, self.dense_index = derivative.local_index, derivative.dense_index
         self.band = band_storage((local.T @ local).tocsr())
@@ -141,7 +142,7 @@ class _Descent:
         trial = np.maximum(self.z + np.clip(step, -LONGEST_STEP, LONGEST_STEP), self.lower)
         trial[(self.z <= self.lower) & (slope == 0)] = self.z[(self.z <= self.lower) & (slope == 0)]
         step = trial - self.z
-        promised = self.stretches.sum(-0.5 * slope * step + 0.5 * each * normal.diagonal() * step**2)
+        promised = self._promised(normal.derivative, slope, step)
         share = self._share(trial)
         worse = share > self.share
         if self.stretches.count > 1 and worse.any():
@@ -151,7 +152,14 @@ class _Descent:
         self._steer(self.share - share, promised, worse if accepted else np.ones_like(worse))
         if accepted:
             self.z, self.share = trial, share
-        return float(promised.sum()) if accepted or promised.sum() < NOTHING_LEFT else None
+        return float(promised.sum()) if accepted or 0 <= promised.sum() < NOTHING_LEFT else None
+
+    def _promised(self, derivative: Jacobian, slope: np.ndarray, step: np.ndarray) -> np.ndarray:
+        """Decrease (count,) of the quadratic model along `step`."""
+        change = np.bincount(
+            self.stretches.pixel, 0.5 * derivative.along(step) ** 2, minlength=self.stretches.count
+        )
+        return -self.stretches.sum(slope * step + 0.5 * step**2) - change
 
     def _steer(self, gain: np.ndarray, promised: np.ndarray, refused: np.ndarray) -> None:
         ratio = np.clip(gain / np.maximum(promised, 1e-300), 0.0, 1.0)
