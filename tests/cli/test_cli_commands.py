@@ -25,7 +25,7 @@ from blase.cli.main import main
 from blase.containers import EchelleSpectrum, from_arrays
 from blase.containers.atomic import atomic_directory
 from blase.errors import InputError, NotConvergedError
-from blase.results.json_text import to_text
+from blase.containers.json_text import to_text
 from blase.results.result import FitResult
 
 

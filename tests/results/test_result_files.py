@@ -19,7 +19,7 @@ from blase.containers.atomic import OUTPUT_FILES
 from blase.errors import InputError
 from blase.results import files
 from blase.results.files import write_result
-from blase.results.json_text import plain, to_line, to_text
+from blase.containers.json_text import plain, to_line, to_text
 from blase.results.result import FitResult
 
 Factory = Callable[..., FitResult]

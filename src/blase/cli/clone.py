@@ -107,7 +107,7 @@ def clone(
 def _print(summary: dict[str, Any], output: str, *, json: bool) -> None:
     """Print the summary as one line of JSON, or the few numbers that matter."""
     if json:
-        from blase.results.json_text import to_line
+        from blase.containers.json_text import to_line
 
         print(to_line(summary))
         say(f"written: {output}")

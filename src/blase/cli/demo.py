@@ -44,7 +44,7 @@ def demo(
         listen({"stage": "write", "message": str(output)})
         write_result(shown.result, output, overwrite=overwrite, late_summary=clock.summary)
     if json:
-        from blase.results.json_text import to_line
+        from blase.containers.json_text import to_line
 
         print(to_line(shown.report))
     else:

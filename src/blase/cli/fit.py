@@ -196,7 +196,7 @@ def fit(
 def print_summary(summary: dict[str, Any], output: Path, *, json: bool) -> None:
     """Print the summary as one line of JSON, or the numbers that matter."""
     if json:
-        from blase.results.json_text import to_line
+        from blase.containers.json_text import to_line
 
         print(to_line(summary))
         say(f"written: {output}")

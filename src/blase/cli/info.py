@@ -54,7 +54,7 @@ def info(
         resolving_power=power,
     )
     if json:
-        from blase.results.json_text import to_line
+        from blase.containers.json_text import to_line
 
         print(to_line(spectrum.info()))
     else:

@@ -7,13 +7,14 @@ forward mode.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from numba import get_num_threads
+from numba import get_num_threads, set_num_threads
 from torch import Tensor
 
 from blase.errors import InputError
@@ -100,24 +101,44 @@ STRIDE_LOSS = 0.25
 """Factor by which the tolerance tightens from level to level, since wider windows overlap more lines."""
 
 
-def _numba_value(grid: Sampling, lines: tuple[np.ndarray, ...], tolerance: float) -> np.ndarray:
-    c, a, s, g = lines
-    w = _windows(grid.levels, lines, tolerance)
+_LINES_PER_THREAD = 1000
+"""Fewer lines than this are not worth waking another thread for."""
+
+
+@contextmanager
+def _threads(n_lines: int) -> Iterator[int]:
+    """Number of threads to use for `n_lines`; the setting is restored afterwards."""
+    before = get_num_threads()
+    count = max(1, min(before, n_lines // _LINES_PER_THREAD))
+    set_num_threads(count)
+    try:
+        yield count
+    finally:
+        set_num_threads(before)
+
+
+def _down_the_ladder(grid: Sampling, level_sum: Callable[[int, np.ndarray], np.ndarray], out: np.ndarray) -> np.ndarray:
+    """Add to `out` (n,) what `level_sum(k, wavelengths)` gives on every coarse grid, coarsest first."""
     coarse = None
     for k in range(len(grid.levels) - 1, -1, -1):
-        level = grid.levels[k]
-        here = kernels.wing_value(get_num_threads(), np.exp(level.log_wavelength), c, a, g, w.narrow[k], w.wide[k], w.half[k])
-        _climb(grid.levels, k, coarse, here)
+        here = level_sum(k, np.exp(grid.levels[k].log_wavelength))
+        if coarse is not None:
+            kernels.interpolate(coarse, grid.levels[k + 1].index, grid.levels[k + 1].weight, here)
         coarse = here
-    out = kernels.near_value(get_num_threads(), grid.array, c, a, s, g, w.soft, w.near)
     kernels.interpolate(coarse, grid.levels[0].index, grid.levels[0].weight, out)
     return out
 
 
-def _climb(levels: tuple[WingLevel, ...], k: int, coarse: np.ndarray | None, here: np.ndarray) -> None:
-    """Add level k+1, held in `coarse`, to level k, held in `here`."""
-    if coarse is not None:
-        kernels.interpolate(coarse, levels[k + 1].index, levels[k + 1].weight, here)
+def _numba_value(grid: Sampling, lines: tuple[np.ndarray, ...], tolerance: float) -> np.ndarray:
+    c, a, s, g = lines
+    w = _windows(grid.levels, lines, tolerance)
+    with _threads(c.size) as threads:
+        out = kernels.near_value(threads, grid.array, c, a, s, g, w.soft, w.near)
+        return _down_the_ladder(
+            grid,
+            lambda k, nodes: kernels.wing_value(threads, nodes, c, a, g, w.narrow[k], w.wide[k], w.half[k]),
+            out,
+        )
 
 
 def _numba_tangent(
@@ -126,15 +147,15 @@ def _numba_tangent(
     c, a, s, g = lines
     dc, da, ds, dg = tangents
     w = _windows(grid.levels, lines, tolerance)
-    coarse = None
-    for k in range(len(grid.levels) - 1, -1, -1):
-        nodes = np.exp(grid.levels[k].log_wavelength)
-        here = kernels.wing_tangent(get_num_threads(), nodes, c, a, g, w.narrow[k], w.wide[k], w.half[k], dc, da, dg)
-        _climb(grid.levels, k, coarse, here)
-        coarse = here
-    out = kernels.near_tangent(get_num_threads(), grid.array, c, a, s, g, w.soft, w.near, dc, da, ds, dg)
-    kernels.interpolate(coarse, grid.levels[0].index, grid.levels[0].weight, out)
-    return out
+    with _threads(c.size) as threads:
+        out = kernels.near_tangent(threads, grid.array, c, a, s, g, w.soft, w.near, dc, da, ds, dg)
+        return _down_the_ladder(
+            grid,
+            lambda k, nodes: kernels.wing_tangent(
+                threads, nodes, c, a, g, w.narrow[k], w.wide[k], w.half[k], dc, da, dg
+            ),
+            out,
+        )
 
 
 def _numba_adjoint(
@@ -142,11 +163,12 @@ def _numba_adjoint(
 ) -> tuple[np.ndarray, ...]:
     c, a, s, g = lines
     w = _windows(grid.levels, lines, tolerance)
-    out = kernels.near_adjoint(grid.array, c, a, s, g, w.soft, w.near, bar)
-    for k, level in enumerate(grid.levels):
-        bar = kernels.interpolate_adjoint(bar, level.index, level.weight, level.log_wavelength.size)
-        nodes = np.exp(level.log_wavelength)
-        out[[0, 1, 3]] += kernels.wing_adjoint(nodes, c, a, g, w.narrow[k], w.wide[k], w.half[k], bar)
+    with _threads(c.size):
+        out = kernels.near_adjoint(grid.array, c, a, s, g, w.soft, w.near, bar)
+        for k, level in enumerate(grid.levels):
+            bar = kernels.interpolate_adjoint(bar, level.index, level.weight, level.log_wavelength.size)
+            nodes = np.exp(level.log_wavelength)
+            out[[0, 1, 3]] += kernels.wing_adjoint(nodes, c, a, g, w.narrow[k], w.wide[k], w.half[k], bar)
     return out[0], out[1], out[2], out[3]
 
 

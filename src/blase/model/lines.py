@@ -15,7 +15,9 @@ class VoigtLines(nn.Module):
 
     The parameters are what the fit moves, each of shape (n_lines,): `centre_shift` [km/s] from the cloned centre,
     and the natural logarithms of `strength` [Angstrom], `sigma` and `gamma` [km/s]. The buffer `centre` holds the
-    cloned centres [vacuum Angstrom].
+    cloned centres [vacuum Angstrom]. `log_strength_scale`, `log_sigma_scale` and `log_gamma_scale` are shared by all
+    lines, so that what is wrong with the whole template (a column density, a temperature, a turbulence) is learned from
+    every line at once.
     """
 
     centre: Tensor
@@ -27,6 +29,9 @@ class VoigtLines(nn.Module):
         self.log_strength = nn.Parameter(torch.log(strength))
         self.log_sigma = nn.Parameter(torch.log(sigma))
         self.log_gamma = nn.Parameter(torch.log(gamma))
+        self.log_strength_scale = nn.Parameter(torch.zeros((), dtype=torch.float64))
+        self.log_sigma_scale = nn.Parameter(torch.zeros((), dtype=torch.float64))
+        self.log_gamma_scale = nn.Parameter(torch.zeros((), dtype=torch.float64))
 
     def __len__(self) -> int:
         return self.centre.numel()
@@ -40,9 +45,9 @@ class VoigtLines(nn.Module):
         per_velocity = centre / SPEED_OF_LIGHT
         return {
             "centre": centre,
-            "strength": torch.exp(self.log_strength[index]) * doppler_factor(velocity),
-            "sigma": torch.exp(self.log_sigma[index]) * per_velocity,
-            "gamma": torch.exp(self.log_gamma[index]) * per_velocity,
+            "strength": torch.exp(self.log_strength[index] + self.log_strength_scale) * doppler_factor(velocity),
+            "sigma": torch.exp(self.log_sigma[index] + self.log_sigma_scale) * per_velocity,
+            "gamma": torch.exp(self.log_gamma[index] + self.log_gamma_scale) * per_velocity,
         }
 
     def forward(self, grid: Sampling, velocity: Tensor | float, index: Tensor) -> Tensor:

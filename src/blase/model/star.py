@@ -37,11 +37,24 @@ class Star(nn.Module):
         """exp(-tau), unrotated, shape (n,)."""
         return torch.exp(-self.lines(grid, self.radial_velocity, index))
 
-    def forward(self, grid: Sampling, index: Tensor, step: float) -> Tensor:
-        """Rotated spectrum (n,) on a grid of velocity step `step` [km/s]."""
-        spectrum = self.intrinsic(grid, index)
+    def rotate(
+        self,
+        spectrum: Tensor,
+        step: float,
+        *,
+        vsini_squared: Tensor | None = None,
+        limb_darkening: Tensor | None = None,
+    ) -> Tensor:
+        """Broaden `spectrum` (n,) sampled every `step` [km/s]; by its own rotation unless told otherwise."""
         if not self.rotates:
             return spectrum
         return rotational_broadening(
-            spectrum, step=step, vsini_squared=self.vsini_squared, limb_darkening=self.limb_darkening
+            spectrum,
+            step=step,
+            vsini_squared=self.vsini_squared if vsini_squared is None else vsini_squared,
+            limb_darkening=self.limb_darkening if limb_darkening is None else limb_darkening,
         )
+
+    def forward(self, grid: Sampling, index: Tensor, step: float) -> Tensor:
+        """Rotated spectrum (n,) on a grid of velocity step `step` [km/s]."""
+        return self.rotate(self.intrinsic(grid, index), step)

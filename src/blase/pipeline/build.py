@@ -30,6 +30,11 @@ VSINI_SQUARED_PRIOR = 1e4
 """Width of the prior of vsini squared about zero [km^2/s^2]."""
 CONTINUUM_PRIOR = 1.0
 """Width of the prior of every continuum coefficient, in units of the order's median flux."""
+SCALE_PRIORS = {
+    "stellar": {"strength": 0.3, "sigma": 0.1, "gamma": 0.5},
+    "telluric": {"strength": 1.0, "gamma": 0.3},
+}
+"""Widths of the priors of the scales shared by all lines of a class [natural logarithm]."""
 LIMB_DARKENING_PRIOR = 0.1
 LINE_SPREAD_SHAPE_PRIOR = 0.05
 FREED_TELLURIC_SIGMA = 0.1
@@ -128,7 +133,19 @@ def build_priors(model: SpectrumModel, settings: Settings) -> dict[str, Gaussian
         for name, value in model.named_parameters():
             if name.endswith("continuum.coefficients"):
                 priors[name] = GaussianPrior(value.detach().clone(), torch.full_like(value, CONTINUUM_PRIOR))
-    return priors | _line_priors(model, settings)
+    return priors | _scale_priors(model, settings) | _line_priors(model, settings)
+
+
+def _scale_priors(model: SpectrumModel, settings: Settings) -> dict[str, GaussianPrior]:
+    """Scales shared by all lines of a class, free where single lines of that class are."""
+    priors: dict[str, GaussianPrior] = {}
+    for origin, prefix, part in (("stellar", "star", model.star), ("telluric", "atmosphere", model.atmosphere)):
+        if part is None:
+            continue
+        for kind, width in SCALE_PRIORS[origin].items():
+            if f"{origin}_{kind}" not in settings.freedom.fixed:
+                priors[f"{prefix}.lines.log_{kind}_scale"] = scalar_prior(0.0, width)
+    return priors
 
 
 def _line_priors(model: SpectrumModel, settings: Settings) -> dict[str, GaussianPrior]:

@@ -11,7 +11,7 @@ from astropy.table import QTable
 
 from blase.containers.atomic import atomic_directory, check_output
 from blase.results.fits_tables import write_spectrum, write_template
-from blase.results.json_text import to_text
+from blase.containers.json_text import to_text
 from blase.results.report import draw_figures, render
 from blase.results.result import FitResult
 

@@ -1,0 +1,71 @@
+# `make demo` and `make test` set up everything that they need in .venv, once, and again when the
+# dependencies change. Variables: PYTHON (3.11 or later), ARGS (for the demo, or for pytest), WORKERS,
+# TORCH_INDEX (an index to take torch from, such as https://download.pytorch.org/whl/cpu).
+
+PYTHON ?= python3
+WORKERS ?= 2
+ARGS ?=
+TORCH_INDEX ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DOCS_STAMP := $(VENV)/.installed-docs
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
+
+# Constraints for build requirements too, which pip installs in an environment of their own.
+export PIP_CONSTRAINT := constraints.txt
+export PIP_BUILD_CONSTRAINT := constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint docs format clean
+
+help:
+	@echo "make demo    simulate an observation, fit it, leave the files in demo-output/"
+	@echo "make test    run the tests"
+	@echo "make lint    ruff, mypy and the import contract"
+	@echo "make docs    build the documentation into docs/_build/html/"
+	@echo "make format  let ruff sort imports and format"
+	@echo "make clean   remove everything that make made, .venv included"
+
+demo: $(STAMP)
+	$(BIN)/blase demo -o demo-output --overwrite $(ARGS)
+
+test: $(STAMP)
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS) $(ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check src tests docs
+	$(BIN)/ruff format --check src tests docs
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix src tests docs
+	$(BIN)/ruff format src tests docs
+
+docs: $(DOCS_STAMP)
+	rm -rf docs/api
+	$(ONE_THREAD) $(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@echo "documentation: docs/_build/html/index.html"
+
+# Torch goes first and alone, so that TORCH_INDEX serves nothing else.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "blasé needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
+	  echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PIP) --version >/dev/null 2>&1 || { echo "creating $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
+	@echo "installing into $(VENV) (the first time this takes minutes)"
+	@$(PIP) install -qq -c constraints.txt $(addprefix --extra-index-url ,$(TORCH_INDEX)) torch
+	@$(PIP) install -qq -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(DOCS_STAMP): $(STAMP)
+	@$(PIP) install -qq -c constraints.txt -e '.[docs]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist docs/_build docs/api demo-output .pytest_cache .mypy_cache .ruff_cache \
+	  .import_linter_cache .hypothesis
+	find src tests -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,52 @@
+"""Sphinx configuration. Nothing here needs the network."""
+
+import re
+from importlib.metadata import version as installed_version
+
+project = "blasé"
+author = "blasé developers"
+copyright = "2026, blasé developers"
+release = installed_version("blase-echelle")
+version = release
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+]
+exclude_patterns = ["_build"]
+templates_path = ["_templates"]
+default_role = "code"
+# A class that its package re-exports has two addresses; either is right as the target of a type hint.
+suppress_warnings = ["ref.python"]
+
+myst_enable_extensions = ["amsmath", "dollarmath"]
+myst_heading_anchors = 3
+
+autosummary_generate = True
+autosummary_ignore_module_all = True
+autosummary_imported_members = False
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+napoleon_google_docstring = False
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+python_maximum_signature_line_length = 90
+
+html_theme = "furo"
+html_title = f"blasé {release}"
+
+
+def escape_bars(app, what, name, obj, options, lines):
+    """Keep |x| in a docstring an absolute value: reStructuredText would take it for a substitution."""
+    for number, line in enumerate(lines):
+        parts = re.split("(`[^`]*`)", line)
+        lines[number] = "".join(part if part.startswith("`") else part.replace("|", r"\|") for part in parts)
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", escape_bars, priority=100)

@@ -1,0 +1,132 @@
+"""How the flux of one order answers to its lines: sparse columns, a few hundred samples wide at most.
+
+A line moves only the pixels near it, so its columns are a product of sparse matrices: detector and line spread, times
+rotation, times minus the transmitted light, times the derivatives of one Voigt profile inside a window. Windows here
+are narrower than those of the model: the curvature of a fit may be approximate, its gradient is not (it comes
+from autograd).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.sparse import csc_matrix, csr_matrix, diags
+from torch import Tensor
+
+from blase.constants import SPEED_OF_LIGHT
+from blase.functional.line_spread import line_spread_profile, velocity_sigma
+from blase.functional.optical_depth import near_half_width
+from blase.functional.optical_depth_numba import window_derivatives
+from blase.functional.pixels import PixelWeights
+from blase.functional.rotation import rotation_stencil
+from blase.model.forward import OrderModel, SpectrumModel
+from blase.model.lines import VoigtLines
+
+WINDOW_TOLERANCE = 3e-4
+"""Optical depth at which the derivative of a line is cut off in the curvature."""
+LINE_PARAMETERS = ("centre_shift", "log_strength", "log_sigma", "log_gamma")
+"""Free parameters of a line, in the order of its columns."""
+
+
+@dataclass(frozen=True)
+class LineColumns:
+    """Answer of one order's pixels to one absorber.
+
+    `columns` (n_pixels, 4 n_lines): derivatives by the four parameters of each line; `together` (n_pixels, 4): by
+    a common change of each parameter in all lines.
+    """
+
+    columns: csr_matrix
+    together: np.ndarray
+
+
+def window_half_width(a: np.ndarray, s: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """Distance [Angstrom] at which the optical depth of a line falls to the tolerance of the curvature."""
+    lorentz = np.sqrt(a * g / (np.pi * WINDOW_TOLERANCE))
+    return np.maximum(near_half_width(a, s, g, soft=0.0, tolerance=WINDOW_TOLERANCE), lorentz)
+
+
+def line_derivatives(wavelength: np.ndarray, lines: VoigtLines, velocity: Tensor | float, index: Tensor) -> csc_matrix:
+    """d tau / d (centre_shift, log_strength, log_sigma, log_gamma), shape (n, 4 n_lines), four columns a line."""
+    seen = {k: v.detach().numpy() for k, v in lines.observed(velocity, index).items()}
+    c, a, s, g = seen["centre"], seen["strength"], seen["sigma"], seen["gamma"]
+    half = window_half_width(a, s, g)
+    lo, hi = np.searchsorted(wavelength, c - half), np.searchsorted(wavelength, c + half)
+    start = np.concatenate([[0], np.cumsum(hi - lo)])
+    values = window_derivatives(wavelength, c, a, s, g, lo, hi, start)
+    per_unit = np.stack([c / SPEED_OF_LIGHT, a, s, g])  # chain rule to km/s and logarithms
+    values *= np.repeat(per_unit, hi - lo, axis=1)
+    return _interleave(values, lo, hi, start, wavelength.size)
+
+
+def _interleave(values: np.ndarray, lo: np.ndarray, hi: np.ndarray, start: np.ndarray, n: int) -> csc_matrix:
+    """Sparse (n, 4 n_lines) from the four blocks of window values, columns grouped by line."""
+    length = hi - lo
+    within = np.arange(start[-1]) - np.repeat(start[:-1], length)
+    rows = np.repeat(lo, length) + within
+    offset = 4 * np.repeat(start[:-1], length) + within
+    data, indices = np.empty(4 * start[-1]), np.empty(4 * start[-1], dtype=np.int64)
+    for k in range(4):
+        place = offset + k * np.repeat(length, length)
+        data[place], indices[place] = values[k], rows
+    pointers = np.concatenate([[0], np.cumsum(np.repeat(length, 4))])
+    return csc_matrix((data, indices, pointers), shape=(n, 4 * length.size))
+
+
+def _toeplitz(kernel: np.ndarray, n: int) -> csr_matrix:
+    half = kernel.size // 2
+    return diags(list(kernel), list(range(-half, half + 1)), shape=(n, n), format="csr")
+
+
+def _pixel_matrix(weights: PixelWeights, n: int) -> csr_matrix:
+    rows, taps = weights.index.shape
+    pointers = np.arange(0, rows * taps + 1, taps)
+    return csr_matrix((weights.weight.numpy().ravel(), weights.index.numpy().ravel(), pointers), shape=(rows, n))
+
+
+def _detector(model: SpectrumModel, order: OrderModel) -> csr_matrix:
+    """Line spread, pixels and continuum as one sparse matrix (n_pixels, n_grid)."""
+    n = order.grid.wavelength.numel()
+    matrix: csr_matrix = diags(np.ones(n), format="csr") if order.pixels is None else _pixel_matrix(order.pixels, n)
+    if model.line_spread is not None:
+        resolving_power = float(torch.exp(model.line_spread.log_resolving_power.detach()))
+        half = int(np.ceil(4.5 * velocity_sigma(resolving_power) / order.step))
+        offsets = torch.arange(-half, half + 1, dtype=torch.float64) * order.step
+        kernel = line_spread_profile(offsets, resolving_power=resolving_power).numpy()
+        matrix = matrix @ _toeplitz(kernel / kernel.sum(), n)
+    scale = order.scale()
+    return diags(scale.detach().numpy()) @ matrix if isinstance(scale, Tensor) else matrix
+
+
+def _rotate(path: csr_matrix, model: SpectrumModel, order: OrderModel) -> csr_matrix:
+    star = model.star
+    if star is None or not star.rotates:
+        return path
+    vsini = float(star.vsini_squared.detach().clamp(min=0)) ** 0.5
+    kernel = rotation_stencil(order.step, vsini=vsini, limb_darkening=float(star.limb_darkening.detach()))
+    return path @ _toeplitz(kernel, order.grid.wavelength.numel())
+
+
+def _columns(path: csr_matrix, slopes: csc_matrix) -> LineColumns:
+    together = [np.asarray(path @ np.asarray(slopes[:, k::4].sum(axis=1)).ravel()) for k in range(4)]
+    return LineColumns((path @ slopes).tocsr(), np.stack(together, axis=1))
+
+
+@torch.no_grad()
+def order_line_columns(model: SpectrumModel, order: OrderModel) -> dict[str, LineColumns]:
+    """Answers of one order to the lines of the star (`"star"`) and of the atmosphere (`"atmosphere"`)."""
+    detector = _detector(model, order)
+    rotated, transmission = (t.numpy() for t in order.absorption(model.star, model.atmosphere))
+    out = {}
+    if model.star is not None:
+        path = _rotate(detector @ diags(transmission), model, order)
+        intrinsic = model.star.intrinsic(order.grid, order.stellar).numpy()
+        slopes = line_derivatives(order.grid.array, model.star.lines, model.star.radial_velocity, order.stellar)
+        out["star"] = _columns(path @ diags(-intrinsic), slopes)
+    if model.atmosphere is not None:
+        wind = model.atmosphere.wind_velocity
+        slopes = line_derivatives(order.grid.array, model.atmosphere.lines, wind, order.telluric)
+        out["atmosphere"] = _columns(detector @ diags(-rotated * transmission), slopes)
+    return out

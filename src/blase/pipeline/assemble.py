@@ -1,0 +1,255 @@
+"""From a solved fit to what a user sees: summary, tables, spectra."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from typing import Any
+
+import numpy as np
+import torch
+from astropy import units as u
+from astropy.table import QTable
+from numpy.typing import NDArray
+
+from blase.cloning.clone import Clone
+from blase.constants import SPEED_OF_LIGHT
+from blase.containers.metadata import Metadata
+from blase.functional.continuum import legendre_basis
+from blase.functional.doppler import compose_velocities, doppler_factor
+from blase.functional.grid import log_grid
+from blase.functional.line_spread import velocity_sigma
+from blase.functional.optical_depth import sampling
+from blase.pipeline.build import Settings
+from blase.pipeline.heldout import weighted_rms
+from blase.pipeline.prepare import Pixels
+from blase.pipeline.solve import Solved, order_slices
+from blase.results.result import OrderFit
+
+FloatArray = NDArray[np.float64]
+_PRIOR_DOMINATED, _DEGENERATE = 0.8, 0.95
+_TEMPLATE_STEP = 0.25
+_PACKAGES = ("blase-echelle", "torch", "numpy", "scipy", "numba", "astropy")
+
+
+def entry(value: float | None, unit: str, **remarks: Any) -> dict[str, Any]:
+    """One parameter as `summary.json` holds it; errors are not estimated yet."""
+    return {"value": value, "error": None, "unit": unit} | remarks
+
+
+def order_fits(solved: Solved, pixels: list[Pixels], flux_unit: str) -> tuple[OrderFit, ...]:
+    """Every order on its pixels, in the units of the data."""
+    with torch.no_grad():
+        light = solved.model.light()
+    out = []
+    for p, seen in zip(pixels, light, strict=True):
+        model, star, telluric, continuum = (t.numpy() for t in seen)
+        flux = np.where(p.used.numpy(), p.flux.numpy(), np.nan) * p.scale
+        with np.errstate(divide="ignore", invalid="ignore"):
+            recovered = flux * star * continuum / model
+        out.append(
+            OrderFit(
+                row=p.row,
+                wavelength=p.wavelength,
+                flux=flux,
+                uncertainty=np.where(p.used.numpy(), p.sigma.numpy() * p.scale, np.nan),
+                mask=~p.used.numpy(),
+                model=model * p.scale,
+                star=star,
+                telluric=telluric,
+                continuum=continuum * p.scale,
+                telluric_free=recovered,
+                flux_unit=flux_unit,
+            )
+        )
+    return tuple(out)
+
+
+def stellar_template(solved: Solved, pixels: list[Pixels]) -> QTable:
+    """Super-resolution star: rest frame, vacuum, unrotated and unblurred, on a grid uniform in ln(wavelength).
+
+    `continuum` is that of the observation without the blaze, NaN between orders; `uncertainty` is NaN until errors
+    are estimated.
+    """
+    star = solved.model.star
+    assert star is not None
+    velocity = float(star.radial_velocity.detach())
+    factor = float(doppler_factor(velocity))
+    low, high = min(p.edges[0] for p in pixels) / factor, max(p.edges[-1] for p in pixels) / factor
+    grid = sampling(log_grid(float(low), float(high), step=_TEMPLATE_STEP))
+    with torch.no_grad():
+        spectrum = torch.exp(-star.lines(grid, 0.0, torch.arange(len(star.lines)))).numpy()
+    table = QTable()
+    table["wavelength"] = grid.array * u.AA
+    table["normalised"] = spectrum
+    table["uncertainty"] = np.full(spectrum.size, np.nan)
+    table["continuum"] = _continuum(solved, pixels, grid.array * factor)
+    table.meta["comment"] = "rest frame, vacuum, before rotation and line spread; continuum of the observation"
+    return table
+
+
+def _continuum(solved: Solved, pixels: list[Pixels], observed: FloatArray) -> FloatArray:
+    out = np.full(observed.size, np.nan)
+    for p, order in zip(pixels, solved.model.orders, strict=True):
+        inside = (observed >= p.wavelength[0]) & (observed <= p.wavelength[-1])
+        x = 2 * (observed[inside] - p.wavelength[0]) / (p.wavelength[-1] - p.wavelength[0]) - 1
+        coefficients = order.continuum.coefficients.detach()
+        basis = legendre_basis(torch.from_numpy(np.clip(x, -1, 1)), coefficients.numel() - 1)
+        out[inside] = (basis @ coefficients).numpy() * p.scale
+    return out
+
+
+def _barycentric(velocity: float, metadata: Metadata) -> float | None:
+    if metadata.frame == "barycentric":
+        return velocity
+    if metadata.frame == "observatory" and metadata.barycentric_velocity is not None:
+        return float(compose_velocities(velocity, metadata.barycentric_velocity))
+    return None
+
+
+def _effective_resolving_power(resolving_power: float, pixels: list[Pixels]) -> float:
+    """lambda/FWHM of a Gaussian with the variance of line spread and pixel together."""
+    width = SPEED_OF_LIGHT * float(np.median(np.concatenate([np.diff(p.edges) / p.wavelength for p in pixels])))
+    sigma = float(np.hypot(velocity_sigma(resolving_power), width / np.sqrt(12)))
+    return SPEED_OF_LIGHT / (sigma * float(np.sqrt(8 * np.log(2))))
+
+
+def _globals(solved: Solved, settings: Settings, pixels: list[Pixels], metadata: Metadata) -> dict[str, Any]:
+    model, free = solved.model, settings.freedom.is_free
+    assert model.star is not None and model.line_spread is not None
+    velocity = float(model.star.radial_velocity.detach())
+    resolving_power = float(torch.exp(model.line_spread.log_resolving_power.detach()))
+    marks = {name: _marks(solved, key) for name, key in _KEYS.items()}
+    out = {
+        "radial_velocity": entry(velocity, "km/s", **marks["radial_velocity"]),
+        "radial_velocity_barycentric": entry(_barycentric(velocity, metadata), "km/s"),
+        "vsini": entry(float(model.star.vsini_squared.detach().clamp(min=0).sqrt()), "km/s", **marks["vsini"]),
+        "resolving_power": entry(resolving_power, "", **marks["resolving_power"]),
+        "resolving_power_effective": entry(_effective_resolving_power(resolving_power, pixels), ""),
+        "limb_darkening": entry(float(model.star.limb_darkening.detach()), "", fixed=not free("limb_darkening")),
+    }
+    if model.atmosphere is not None:
+        wind = float(model.atmosphere.wind_velocity.detach())
+        out["wind_velocity"] = entry(wind, "km/s", **marks["wind_velocity"])
+    for origin, part in (("stellar", model.star), ("telluric", model.atmosphere)):
+        if part is not None:
+            for kind in ("strength", "sigma", "gamma"):
+                value = float(getattr(part.lines, f"log_{kind}_scale").detach().exp())
+                out[f"{origin}_{kind}_scale"] = entry(value, "")
+    return out
+
+
+_KEYS = {
+    "radial_velocity": "star.radial_velocity",
+    "vsini": "star.vsini_squared",
+    "resolving_power": "line_spread.log_resolving_power",
+    "wind_velocity": "atmosphere.wind_velocity",
+}
+
+
+def _marks(solved: Solved, key: str) -> dict[str, bool]:
+    where = solved.objective.space.slices.get(key)
+    if where is None:
+        return {"fixed": True}
+    shrunk = bool(np.sqrt(solved.variance_ratio[where.start]) > _PRIOR_DOMINATED)
+    names, matrix = _correlation(solved)
+    others = [abs(c) for n, c in zip(names, matrix[names.index(key)], strict=True) if n != key] if key in names else []
+    return {"prior_dominated": shrunk or any(c > _DEGENERATE for c in others)}
+
+
+_CORRELATED = {
+    "star.radial_velocity": "radial_velocity",
+    "star.vsini_squared": "vsini",
+    "line_spread.log_resolving_power": "resolving_power",
+    "star.lines.log_sigma_scale": "stellar_sigma_scale",
+}
+
+
+def _correlation(solved: Solved) -> tuple[list[str], FloatArray]:
+    """Correlation of the global parameters that trade with each other, by their model names."""
+    slices = solved.objective.space.slices
+    names = [name for name in _CORRELATED if name in slices]
+    place = {int(entry): k for k, entry in enumerate(solved.dense_index)}
+    at = [place[slices[name].start] for name in names]
+    covariance = solved.covariance[np.ix_(at, at)]
+    deviation = np.sqrt(np.diag(covariance))
+    return names, covariance / np.outer(deviation, deviation)
+
+
+def fit_summary(
+    solved: Solved,
+    settings: Settings,
+    pixels: list[Pixels],
+    metadata: Metadata,
+    heldout: FloatArray | None,
+    *,
+    warnings: list[str],
+    notes: list[str],
+) -> dict[str, Any]:
+    """The content of `summary.json` but for times."""
+    slices = order_slices(pixels)
+    flux = torch.cat([p.flux for p in pixels]).numpy()
+    sigma = torch.cat([p.sigma for p in pixels]).numpy()
+    used = torch.cat([p.used for p in pixels]).numpy()
+    with torch.no_grad():
+        model = solved.model().numpy()
+    n_pixels, n_effective = int(used.sum()), float((1 - solved.variance_ratio).sum())
+    chi_square = float((((flux - model) / sigma)[used] ** 2).sum())
+    names, matrix = _correlation(solved)
+    freedom = n_pixels - n_effective
+    counts = {"stellar": len(settings.star.lines), "telluric": len(settings.telluric.lines) if settings.telluric else 0}
+    return _globals(solved, settings, pixels, metadata) | {
+        "continuum": _continuum_coefficients(solved, pixels),
+        "correlation": {"names": [_CORRELATED[n] for n in names], "matrix": matrix.tolist()},
+        "frame": metadata.frame,
+        "target": metadata.target,
+        "chi2_reduced": chi_square / freedom if freedom > 0 else None,
+        "n_pixels": n_pixels,
+        "n_masked": int((~used).sum()),
+        "n_parameters": int(solved.variance_ratio.size),
+        "n_effective": n_effective,
+        "n_lines": counts | {"added": 0, "dropped": 0},
+        "residual_rms": weighted_rms(flux, model, sigma, used),
+        "residual_rms_heldout": None if heldout is None else weighted_rms(flux, heldout, sigma, used),
+        "orders": [
+            {
+                "row": p.row,
+                "n_pixels": p.n_used,
+                "n_effective": float(solved.effective[k]),
+                "residual_rms": weighted_rms(flux[s], model[s], sigma[s], used[s]),
+                "residual_rms_heldout": None
+                if heldout is None
+                else weighted_rms(flux[s], heldout[s], sigma[s], used[s]),
+            }
+            for k, (p, s) in enumerate(zip(pixels, slices, strict=True))
+        ],
+        "noise_inflation": [float(f) for f in solved.noise_inflation],
+        "converged": solved.solution.converged,
+        "stop_reason": solved.solution.reason,
+        "warnings": warnings,
+        "notes": notes,
+        "history": list(metadata.history),
+        "versions": versions(),
+        "inputs": _inputs(metadata, settings),
+    }
+
+
+def _continuum_coefficients(solved: Solved, pixels: list[Pixels]) -> dict[str, list[float]]:
+    """Legendre coefficients of every order in flux units, lowest first."""
+    return {
+        str(p.row): (order.continuum.coefficients.detach().numpy() * p.scale).tolist()
+        for p, order in zip(pixels, solved.model.orders, strict=True)
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computed the result."""
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in _PACKAGES}
+
+
+def _inputs(metadata: Metadata, settings: Settings) -> dict[str, Any]:
+    inputs = {"spectrum": {"path": metadata.path, "sha256": metadata.sha256}}
+    for role, clone in (("star", settings.star), ("telluric", settings.telluric)):
+        if isinstance(clone, Clone):
+            inputs[role] = {key: clone.summary.get(key) for key in ("template", "path", "sha256")}
+    return inputs

@@ -1,0 +1,356 @@
+"""The main job in one call: an observed spectrum, a star and an atmosphere in; every line and velocity out."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from blase.cloning import Clone, clone_template, is_clone
+from blase.cloning.clone import Kind
+from blase.constants import SPEED_OF_LIGHT
+from blase.containers import EchelleSpectrum
+from blase.containers.metadata import Metadata
+from blase.errors import BlaseWarning, InputError
+from blase.functional.doppler import velocity_from_factor
+from blase.pipeline.assemble import fit_summary, order_fits, stellar_template
+from blase.pipeline.build import Settings, within_reach
+from blase.pipeline.checkpoint import Checkpoint, read_checkpoint
+from blase.pipeline.heldout import heldout_models
+from blase.pipeline.line_table import line_table
+from blase.pipeline.options import Freedom, freedom
+from blase.pipeline.prepare import Pixels, select_orders, to_pixels, uncovered, without
+from blase.pipeline.solve import Progress, solve
+from blase.pipeline.start import LARGEST_VELOCITY, NEAR_GUESS, starting_point
+from blase.results.result import FitResult
+from blase.templates import read_template
+from blase.templates.template import LineTemplate, Template
+
+Source = Clone | Template | LineTemplate | str | Path
+DEFAULT_RESOLVING_POWER_ERROR = 0.03
+_FEWEST_PIXELS = 50
+_CLEAR_VELOCITY = 0.02
+"""Decrease of chi-square per pixel, relative to its least value, below which the starting velocity is doubtful."""
+
+
+@dataclass
+class _Log:
+    """What the user should know, how long each stage took, and whom to tell."""
+
+    progress: Progress | None
+    warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    stages: dict[str, float] = field(default_factory=dict)
+    _since: float = field(default_factory=time.perf_counter)
+
+    def stage(self, name: str, message: str = "") -> None:
+        if self.progress is not None:
+            self.progress({"stage": name, "iteration": 0, "total": None, "residual_rms": None, "message": message})
+
+    def done(self, name: str) -> None:
+        now = time.perf_counter()
+        self.stages[name] = self.stages.get(name, 0.0) + now - self._since
+        self._since = now
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+        warnings.warn(message, BlaseWarning, stacklevel=3)
+
+
+def fit_spectrum(
+    spectrum: EchelleSpectrum,
+    *,
+    star: Source,
+    telluric: Source | None = None,
+    orders: list[int] | None = None,
+    wavelength_range: tuple[float, float] | None = None,
+    resolving_power: float | tuple[float, float] | None = None,
+    rv_guess: float | None = None,
+    fix: dict[str, float | None] | None = None,
+    free: list[str] | None = None,
+    continuum_degree: int = 5,
+    folds: int = 5,
+    device: str = "cpu",
+    seed: int = 0,
+    max_iterations: int = 60,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    progress: Callable[[dict[str, Any]], None] | None = None,
+) -> FitResult:
+    """Fit star times atmosphere, blurred and integrated over pixels, with every line free under a prior to its clone.
+
+    Parameters
+    ----------
+    star, telluric : a clone or its directory, a template or its file, or a line list; templates are cloned first.
+    orders : rows as `blase info` shows them; all by default. `wavelength_range` [vacuum Angstrom, frame of the
+        data] cuts them further.
+    resolving_power : lambda/FWHM of the line spread before pixel integration, with its error (3 % unless given);
+        by default what the spectrum knows of its instrument.
+    rv_guess : [km/s] narrows the search of the starting velocity to +-50 km/s around it.
+    fix : parameters held at a value, or where they start (None); free : parameters that are fixed by default.
+        Names in `blase.pipeline.options`.
+    folds : contiguous blocks of pixels are left out in turn to measure the residual on unseen pixels; 0 skips that.
+    device : only "cpu" so far.
+    seed : recorded; the fit itself draws no random numbers.
+    checkpoint : file to which the state is saved after every pass; `resume` starts from it.
+
+    Returns
+    -------
+    FitResult, whose errors are None: they are not estimated yet.
+
+    Raises
+    ------
+    InputError
+        for anything in the input that makes the fit impossible, with what to do about it.
+    """
+    torch.manual_seed(seed)
+    if device != "cpu":
+        raise InputError("the device is not supported", value=device, expected="cpu", fix="leave --device away")
+    if folds == 1 or folds < 0:
+        raise InputError("the number of folds is out of range", value=folds, expected="0 (off) or at least 2")
+    if continuum_degree < 0:
+        raise InputError("the continuum degree is negative", value=continuum_degree, expected="0 or more")
+    log, liberty = _Log(progress), freedom(fix, free)
+    log.stage("prepare")
+    chosen = select_orders(spectrum, orders, wavelength_range)
+    metadata = chosen.metadata
+    pixels = [to_pixels(order) for order in chosen.orders]
+    power, power_error = _resolving_power(resolving_power, metadata, liberty)
+    wind = _wind_velocity(metadata, liberty) if telluric is not None else 0.0
+    log.done("prepare")
+
+    reach = LARGEST_VELOCITY if rv_guess is None else abs(rv_guess) + NEAR_GUESS
+    stellar = _as_clone(star, "stellar", pixels, reach, power, log)
+    atmosphere = None if telluric is None else _as_clone(telluric, "telluric", pixels, abs(wind) + 5, power, log)
+    _require_overlap(stellar, pixels, reach, metadata)
+    log.done("clone")
+
+    mark = _fingerprint(pixels, stellar, atmosphere, (power, power_error, wind, continuum_degree, liberty, rv_guess))
+    saved = read_checkpoint(checkpoint, mark) if resume and checkpoint is not None else None
+    if saved is None:
+        log.stage("starting velocity", f"cross-correlation over +-{reach:g} km/s")
+        start = _start(pixels, stellar, atmosphere, power, wind, continuum_degree, rv_guess, liberty, log)
+    else:
+        start = (saved.radial_velocity, saved.vsini)
+    log.done("starting velocity")
+    settings = Settings(
+        star=stellar,
+        telluric=atmosphere,
+        radial_velocity=start[0],
+        vsini=start[1],
+        wind_velocity=wind,
+        resolving_power=power,
+        resolving_power_error=power_error,
+        limb_darkening=_fixed(liberty, "limb_darkening", 0.6),
+        continuum_degree=continuum_degree,
+        freedom=liberty,
+    )
+    pixels = _covered(pixels, stellar, start[0], metadata, log)
+    settings = within_reach(settings, pixels)
+
+    def save(z: torch.Tensor, inflation: np.ndarray) -> None:
+        if checkpoint is not None:
+            Checkpoint(z, inflation, *start).write(checkpoint, mark)
+
+    solved = solve(
+        pixels,
+        settings,
+        start=None if saved is None else saved.z,
+        first_inflation=None if saved is None else saved.noise_inflation,
+        max_iterations=max_iterations,
+        progress=progress,
+        checkpoint=save,
+    )
+    log.done("fit")
+    heldout = None
+    if folds:
+        heldout = heldout_models(
+            pixels, settings, solved.noise_inflation, folds=folds, max_iterations=max_iterations, progress=progress
+        )
+        log.done("held-out pixels")
+    notes = [*metadata.notes, *log.notes]
+    summary = fit_summary(solved, settings, pixels, metadata, heldout, warnings=log.warnings, notes=notes)
+    result = FitResult(
+        summary=summary | {"seed": seed},
+        lines=line_table(solved, settings.star, settings.telluric, pixels),
+        orders=order_fits(solved, pixels, metadata.flux_unit),
+        template=stellar_template(solved, pixels),
+        state={name: tensor.detach() for name, tensor in solved.model.state_dict().items()},
+        convergence=solved.history,
+    )
+    log.done("assemble")
+    summary = result.summary
+    summary["wall_seconds"], summary["stages"] = sum(log.stages.values()), dict(log.stages)
+    return result
+
+
+def _fixed(liberty: Freedom, name: str, otherwise: float) -> float:
+    value = liberty.fixed.get(name)
+    return otherwise if value is None else value
+
+
+def _resolving_power(
+    given: float | tuple[float, float] | None, metadata: Metadata, liberty: Freedom
+) -> tuple[float, float]:
+    """Resolving power and its error: given, held fixed, or known of the instrument."""
+    held = liberty.fixed.get("resolving_power")
+    if held is not None:
+        given = (held, 0.0)
+    if given is None and metadata.resolving_power is None:
+        raise InputError(
+            "the resolving power of the instrument is not known",
+            path=metadata.path,
+            expected="lambda/FWHM of the line-spread function",
+            fix="pass --resolving-power R[:ERR] (for instance 55000:1650)",
+        )
+    if given is None:
+        value, error = metadata.resolving_power, metadata.resolving_power_error
+    else:
+        value, error = given if isinstance(given, tuple) else (given, None)
+    assert value is not None
+    if not value > 0 or (error is not None and error < 0):
+        raise InputError("the resolving power is out of range", value=given, expected="a positive R and an error >= 0")
+    return float(value), float(DEFAULT_RESOLVING_POWER_ERROR * value if error is None else error)
+
+
+def _wind_velocity(metadata: Metadata, liberty: Freedom) -> float:
+    """Velocity of the air in the frame of the data [km/s]."""
+    held = liberty.fixed.get("wind_velocity")
+    if held is not None:
+        return held
+    if metadata.frame == "observatory":
+        return 0.0
+    if metadata.frame == "barycentric" and metadata.barycentric_velocity is not None:
+        return float(velocity_from_factor(1 + metadata.barycentric_velocity / SPEED_OF_LIGHT))
+    needed = "--berv KM_S" if metadata.frame == "barycentric" else "--frame observatory, or --frame barycentric --berv KM_S"
+    raise InputError(
+        "where the atmosphere lies in these wavelengths is not known",
+        path=metadata.path,
+        value=f"frame {metadata.frame}, barycentric velocity {metadata.barycentric_velocity}",
+        expected="the observatory frame, or the barycentric frame with its velocity",
+        fix=f"pass {needed}",
+    )
+
+
+def _as_clone(
+    source: Source, kind: Kind, pixels: list[Pixels], reach: float, resolving_power: float, log: _Log
+) -> Clone:
+    """The clone itself, read from its directory, or made of a template over the range of the data."""
+    if isinstance(source, Clone):
+        return source
+    if isinstance(source, str | Path) and is_clone(source):
+        return Clone.read(source)
+    factor = 1 + (reach + 100) / SPEED_OF_LIGHT
+    span = (min(p.edges[0] for p in pixels) / factor, max(p.edges[-1] for p in pixels) * factor)
+    template = read_template(source, wavelength_range=span) if isinstance(source, str | Path) else source
+    log.notes.extend(f"{kind} template: {note}" for note in template.notes)
+    low, high = _extent(template)
+    if high <= span[0] or low >= span[1]:
+        raise InputError(
+            f"the {kind} template does not overlap the spectrum",
+            path=template.path,
+            value=f"template {low:.1f} to {high:.1f} Angstrom",
+            expected=f"some of {span[0]:.1f} to {span[1]:.1f} Angstrom",
+            fix="choose another template or order, and check --wavelength-unit and --medium",
+        )
+    log.stage(f"clone ({kind})", template.name)
+    return clone_template(
+        template,
+        kind=kind,
+        wavelength_range=(max(span[0], low), min(span[1], high)),
+        instrument_resolving_power=resolving_power,
+        progress=log.progress,
+    )
+
+
+def _extent(template: Template | LineTemplate) -> tuple[float, float]:
+    where = template.lines.centre if isinstance(template, LineTemplate) else template.wavelength
+    return float(where[0]), float(where[-1])
+
+
+def _require_overlap(clone: Clone, pixels: list[Pixels], reach: float, metadata: Metadata) -> None:
+    low, high = clone.wavelength_range
+    factor = 1 + reach / SPEED_OF_LIGHT
+    for p in pixels:
+        if p.edges[-1] * factor < low or p.edges[0] / factor > high:
+            raise InputError(
+                f"order {p.row} does not overlap the stellar template",
+                path=metadata.path,
+                value=f"order {p.edges[0]:.1f} to {p.edges[-1]:.1f} Angstrom, template {low:.1f} to {high:.1f}",
+                expected="overlapping vacuum wavelengths in Angstrom",
+                fix="choose orders with --order, or another template; check --wavelength-unit and --medium",
+            )
+
+
+def _start(
+    pixels: list[Pixels],
+    star: Clone,
+    telluric: Clone | None,
+    resolving_power: float,
+    wind: float,
+    degree: int,
+    guess: float | None,
+    liberty: Freedom,
+    log: _Log,
+) -> tuple[float, float]:
+    """Starting radial velocity and vsini [km/s]: as fixed by the user, else found in the data."""
+    velocity, vsini = liberty.fixed.get("radial_velocity"), liberty.fixed.get("vsini")
+    if velocity is not None and vsini is not None:
+        return velocity, vsini
+    found = starting_point(
+        pixels,
+        star.lines,
+        None if telluric is None else telluric.lines,
+        resolving_power=resolving_power,
+        wind_velocity=wind,
+        continuum_degree=degree,
+        guess=guess if velocity is None else velocity,
+    )
+    if found.gain < _CLEAR_VELOCITY:
+        log.warn(
+            f"no clear peak in the cross-correlation: the starting velocity {found.radial_velocity:.1f} km/s may be "
+            "wrong; check the template, or give --rv-guess"
+        )
+    return (found.radial_velocity if velocity is None else velocity, found.vsini if vsini is None else vsini)
+
+
+def _covered(
+    pixels: list[Pixels], star: Clone, velocity: float, metadata: Metadata, log: _Log
+) -> list[Pixels]:
+    """Orders without the pixels that the stellar template does not reach."""
+    out = []
+    for p in pixels:
+        outside = uncovered(p, star, velocity) & p.used.numpy()
+        if outside.any():
+            log.warn(f"order {p.row}: {outside.sum()} pixels lie outside the stellar template and are left out")
+        kept = without(p, outside)
+        if kept.n_used < max(_FEWEST_PIXELS, 0.2 * p.used.numel()):
+            raise InputError(
+                f"order {p.row}: the stellar template covers too few pixels",
+                path=metadata.path,
+                value=f"{kept.n_used} of {p.used.numel()} pixels",
+                expected=f"at least {_FEWEST_PIXELS} and 20 % of the order",
+                fix="choose a template that covers the order at the star's velocity",
+            )
+        out.append(kept)
+    return out
+
+
+def _fingerprint(pixels: list[Pixels], star: Clone, telluric: Clone | None, options: tuple[Any, ...]) -> str:
+    """A hash of everything that defines a fit, so that a checkpoint is not used for another."""
+    digest = hashlib.sha256(repr(options).encode())
+    for p in pixels:
+        for array in (p.wavelength, p.flux.numpy(), p.sigma.numpy(), p.used.numpy()):
+            digest.update(np.ascontiguousarray(array).tobytes())
+    for clone in (star, telluric):
+        if clone is not None:
+            for name in ("centre", "strength", "sigma", "gamma"):
+                digest.update(np.ascontiguousarray(getattr(clone.lines, name)).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,69 @@
+"""Residuals on pixels that a fit never saw: the only ones that show whether it has learned or merely memorised."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from blase.constants import SPEED_OF_LIGHT
+from blase.pipeline.build import Settings
+from blase.pipeline.prepare import Pixels, without
+from blase.pipeline.solve import Progress, solve
+
+FloatArray = NDArray[np.float64]
+
+
+def fold_of_pixels(pixels: Pixels, folds: int, resolving_power: float) -> NDArray[np.int64]:
+    """Fold 0 .. folds - 1 of every pixel (n_pixels,), in contiguous blocks.
+
+    A block ends with the pixel that makes it at least one resolution element c/R wide.
+    """
+    widths = SPEED_OF_LIGHT * np.diff(pixels.edges) / pixels.wavelength
+    element = SPEED_OF_LIGHT / resolving_power
+    block, filled, blocks = 0, 0.0, np.empty(widths.size, dtype=np.int64)
+    for i, width in enumerate(widths):
+        if filled >= element:
+            block, filled = block + 1, 0.0
+        blocks[i] = block
+        filled += width
+    return blocks % folds
+
+
+def heldout_models(
+    pixels: list[Pixels],
+    settings: Settings,
+    noise_inflation: FloatArray,
+    *,
+    folds: int,
+    max_iterations: int = 60,
+    progress: Progress | None = None,
+) -> FloatArray:
+    """Model (total pixels,) where every pixel is predicted by a fit that left its block out.
+
+    Each fold starts from the clone, with the same starting velocity and noise inflation as the fit of all pixels.
+    """
+    assignment = [fold_of_pixels(p, folds, settings.resolving_power) for p in pixels]
+    predicted = np.full(sum(p.flux.numel() for p in pixels), np.nan)
+    everywhere = np.concatenate(assignment)
+    for fold in range(folds):
+        kept = [without(p, fold_of == fold) for p, fold_of in zip(pixels, assignment, strict=True)]
+        solved = solve(
+            kept,
+            settings,
+            noise_inflation=noise_inflation,
+            max_iterations=max_iterations,
+            stage=f"held-out fold {fold + 1} of {folds}",
+            progress=progress,
+        )
+        with torch.no_grad():
+            predicted[everywhere == fold] = solved.model().numpy()[everywhere == fold]
+    return predicted
+
+
+def weighted_rms(flux: FloatArray, model: FloatArray, sigma: FloatArray, used: NDArray[np.bool_]) -> float | None:
+    """sqrt(sum w r^2 / sum w) with r = flux/model - 1 and w = (model/sigma)^2, over the pixels `used`."""
+    if not used.any():
+        return None
+    r, w = flux[used] / model[used] - 1, (model[used] / sigma[used]) ** 2
+    return float(np.sqrt((w * r**2).sum() / w.sum()))

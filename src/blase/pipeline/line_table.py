@@ -1,0 +1,126 @@
+"""The table of every line: where it is, how strong, and how far it moved from its clone."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from astropy import units as u
+from astropy.table import QTable, vstack
+from numpy.typing import NDArray
+
+from blase.cloning.clone import Clone
+from blase.constants import SPEED_OF_LIGHT
+from blase.fit.equivalent_width import equivalent_width
+from blase.model.lines import VoigtLines
+from blase.pipeline.prepare import Pixels
+from blase.pipeline.solve import Solved
+
+FloatArray = NDArray[np.float64]
+_UNITS = {"centre": u.AA, "centre_shift": u.km / u.s, "strength": u.AA, "sigma": u.km / u.s, "gamma": u.km / u.s}
+_PRIOR_DOMINATED = 0.8
+"""Posterior over prior width above which the data say little."""
+
+
+def line_table(solved: Solved, star: Clone, telluric: Clone | None, pixels: list[Pixels]) -> QTable:
+    """All lines of a fit in order of observed wavelength, with the columns of `lines.ecsv`."""
+    model = solved.model
+    parts = []
+    if model.star is not None:
+        parts.append(_part(solved, "stellar", "star", model.star.lines, star, model.star.radial_velocity, pixels))
+    if model.atmosphere is not None and telluric is not None:
+        wind = model.atmosphere.wind_velocity
+        parts.append(_part(solved, "telluric", "atmosphere", model.atmosphere.lines, telluric, wind, pixels))
+    table = vstack(parts, metadata_conflicts="silent")
+    table = table[np.argsort(table["_observed"], kind="stable")]
+    observed = np.asarray(table["_observed"])
+    table["blend_id"] = _blends(observed, _resolution(solved, observed))
+    table.remove_column("_observed")
+    table.meta.update(_META)
+    return table
+
+
+_META = {
+    "centre": "vacuum Angstrom; rest frame for stellar, observatory for telluric lines",
+    "strength": "integrated optical depth",
+    "sigma": "standard deviation of the Gaussian",
+    "gamma": "half width at half maximum of the Lorentzian",
+    "equivalent_width": "integral of 1 - exp(-A V) of the line alone, rest frame, before rotation and line spread",
+    "blend_id": "lines nearer than half a resolution element share a number; -1 stands alone",
+    "prior_dominated": "the width of the belief in the strength shrank by less than 20 %",
+    "order": "row of the first order the line lies in, -1 outside every order",
+    "errors": "NaN: not estimated",
+}
+
+
+def _resolution(solved: Solved, wavelength: FloatArray) -> FloatArray:
+    spread = solved.model.line_spread
+    assert spread is not None
+    return wavelength / float(torch.exp(spread.log_resolving_power.detach()))
+
+
+def _part(
+    solved: Solved,
+    origin: str,
+    prefix: str,
+    lines: VoigtLines,
+    clone: Clone,
+    velocity: torch.Tensor,
+    pixels: list[Pixels],
+) -> QTable:
+    everything = torch.arange(len(lines))
+    with torch.no_grad():
+        seen = {k: v.numpy() for k, v in lines.observed(velocity, everything).items()}
+        rest = {k: v.numpy() for k, v in lines.observed(0.0, everything).items()}
+        shift = lines.centre_shift.numpy().copy()
+    cloned = clone.lines
+    fitted = {
+        "centre": rest["centre"],
+        "centre_shift": shift,
+        "strength": rest["strength"],
+        "sigma": rest["sigma"] / rest["centre"] * SPEED_OF_LIGHT,
+        "gamma": rest["gamma"] / rest["centre"] * SPEED_OF_LIGHT,
+    }
+    before = {"centre_shift": np.zeros(len(cloned))} | {
+        name: getattr(cloned, name) for name in ("centre", "strength", "sigma", "gamma")
+    }
+    table = QTable()
+    table["line_id"] = [f"{origin[0].upper()}{k:05d}" for k in range(len(cloned))]
+    table["origin"] = np.full(len(cloned), origin)
+    for name, unit in _UNITS.items():
+        table[name] = fitted[name] * unit
+        table[f"{name}_error"] = np.full(len(cloned), np.nan) * unit
+        table[f"{name}_cloned"] = before[name] * unit
+    width = equivalent_width(rest["strength"], sigma=rest["sigma"], gamma=rest["gamma"])
+    table["equivalent_width"] = width * u.AA
+    table["equivalent_width_error"] = np.full(len(cloned), np.nan) * u.AA
+    table["prior_dominated"] = _prior_dominated(solved, prefix, len(cloned))
+    table["order"] = _rows(seen["centre"], pixels)
+    table["_observed"] = seen["centre"]
+    return table
+
+
+def _prior_dominated(solved: Solved, prefix: str, count: int) -> NDArray[np.bool_]:
+    where = solved.objective.space.slices.get(f"{prefix}.lines.log_strength")
+    if where is None:
+        return np.ones(count, dtype=bool)
+    return np.asarray(np.sqrt(solved.variance_ratio[where]) > _PRIOR_DOMINATED)
+
+
+def _rows(observed: FloatArray, pixels: list[Pixels]) -> NDArray[np.int64]:
+    rows = np.full(observed.size, -1, dtype=np.int64)
+    for order in reversed(pixels):
+        rows[(observed >= order.edges[0]) & (observed <= order.edges[-1])] = order.row
+    return rows
+
+
+def _blends(observed: FloatArray, resolution: FloatArray) -> NDArray[np.int64]:
+    """Number of the blend of every line, lines sorted by observed wavelength; -1 for a line that stands alone."""
+    if not observed.size:
+        return np.zeros(0, dtype=np.int64)
+    starts = np.concatenate([[True], np.diff(observed) > 0.5 * resolution[1:]])
+    group = np.cumsum(starts) - 1
+    shared = np.bincount(group)[group] > 1
+    numbers = np.unique(group[shared], return_inverse=True)[1]
+    out = np.full(observed.size, -1, dtype=np.int64)
+    out[shared] = numbers
+    return out
