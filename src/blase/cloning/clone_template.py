@@ -16,8 +16,10 @@ from blase.cloning.template_model import Blur, blur_of, fitted_lines, telluric_w
 from blase.containers.line_list import LineList
 from blase.errors import InputError
 from blase.fit.descent import Solution
-from blase.fit.levenberg_marquardt import Stretches, minimise_structured
+from blase.fit.levenberg_marquardt import minimise_structured
+from blase.fit.line_columns import LINE_PARAMETERS
 from blase.fit.objective import Objective
+from blase.fit.stretches import Stretches
 from blase.templates.template import LineTemplate, Template
 
 Progress = Callable[[dict[str, Any]], None]
@@ -27,7 +29,6 @@ DEFAULT_PROMINENCE = 2e-3
 DEFAULT_RESOLVING_POWER = 55_000.0
 ROUNDS = 3
 _ITERATIONS = 25
-_STRETCH_LINES = 40
 
 
 def clone_template(
@@ -134,16 +135,12 @@ def _merged(first: LineList, second: LineList) -> LineList:
     return LineList(**{n: np.concatenate([getattr(first, n), getattr(second, n)]) for n in names})
 
 
-def _stretches(template: Template, objective: Objective, lines: LineList, kind: Kind) -> Stretches:
-    """Stretches of some forty lines each; a blurred template, whose resolving power is shared, is one stretch."""
-    if blur_of(template) is not None or len(lines) <= _STRETCH_LINES:
-        return Stretches.single(len(template), objective.space.size)
-    borders = 0.5 * (lines.centre[_STRETCH_LINES::_STRETCH_LINES] + lines.centre[_STRETCH_LINES - 1 : -1 : _STRETCH_LINES])
-    of_line = np.searchsorted(borders, lines.centre)
-    parameter = np.empty(objective.space.size, dtype=np.int64)
-    for where in objective.space.slices.values():
-        parameter[where] = of_line
-    return Stretches(np.searchsorted(borders, template.wavelength), parameter, borders.size + 1)
+def _stretches(template: Template, objective: Objective, lines: LineList) -> Stretches:
+    wavelength = np.full(objective.space.size, np.nan)
+    for name, where in objective.space.slices.items():
+        if name.rsplit(".", 1)[1] in LINE_PARAMETERS:
+            wavelength[where] = lines.centre
+    return Stretches.by_wavelength(template.wavelength, wavelength)
 
 
 def _fit(
@@ -166,7 +163,7 @@ def _fit(
     solution = minimise_structured(
         objective,
         objective.space.pack(objective.model),
-        stretches=_stretches(template, objective, lines, kind),
+        stretches=_stretches(template, objective, lines),
         max_iterations=_ITERATIONS,
         tolerance=1e-4 * len(template),
         progress=tell,

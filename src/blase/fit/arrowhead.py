@@ -1,7 +1,7 @@
-"""Linear algebra of a banded matrix bordered by a few dense columns: [[A, B], [B^T, C]], symmetric, positive definite.
+"""Linear algebra of a banded matrix with a dense border: [[A, B], [B^T, C]], symmetric, positive definite.
 
-Lines in wavelength order make A banded; parameters that every pixel feels (radial velocity, continuum, ...) make
-the border. Factor, solve and the diagonal of the inverse cost time linear in the number of lines.
+Lines in wavelength order make A banded; parameters that every pixel feels (radial velocity, continuum, ...)
+make the border. Factor, solve and the diagonal of the inverse cost time linear in the number of lines.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ class ArrowheadFactor:
         if not self.coupled.shape[1]:
             return local, np.zeros(0)
         covariance = self.dense_inverse()
-        return local + np.einsum("ij,jk,ik->i", self.coupled, covariance, self.coupled), np.diag(covariance).copy()
+        return local + np.einsum("ij,jk,ik->i", self.coupled, covariance, self.coupled), np.diag(
+            covariance
+        ).copy()
 
     def dense_inverse(self) -> np.ndarray:
         """Block of the inverse that belongs to the border, (m, m)."""
@@ -87,4 +89,6 @@ def factor_arrowhead(band: np.ndarray, border: np.ndarray, corner: np.ndarray) -
     factor = cholesky_banded(band, lower=True)
     coupled = cho_solve_banded((factor, True), border) if border.shape[1] else border
     schur = corner - border.T @ coupled
-    return ArrowheadFactor(factor, coupled, border, cho_factor(schur, lower=True) if schur.size else (schur, True))
+    return ArrowheadFactor(
+        factor, coupled, border, cho_factor(schur, lower=True) if schur.size else (schur, True)
+    )

@@ -16,7 +16,7 @@ from blase.fit.objective import Objective
 
 @dataclass(frozen=True)
 class Solution:
-    """Where a solver stopped: whitened vector, objective, whether it converged, why it stopped, and the way there."""
+    """Where a solver stopped: whitened vector, objective, whether it converged, why, and the way there."""
 
     z: Tensor
     objective: float
@@ -35,8 +35,8 @@ def minimise_by_descent(
 ) -> Solution:
     """Minimise `objective` from `start` (size,) with bounded L-BFGS (Byrd et al. 1995, doi:10.1137/0916069).
 
-    Needs nothing of the model but that autograd can differentiate it. `tolerance` is the relative decrease of the
-    objective below which it stops.
+    Needs nothing of the model but that autograd can differentiate it. `tolerance` is the relative decrease of
+    the objective below which it stops.
     """
     history: list[dict[str, Any]] = []
 
@@ -56,6 +56,14 @@ def minimise_by_descent(
         method="L-BFGS-B",
         bounds=[(low, None) for low in objective.space.lower_bounds()],
         callback=report,
-        options={"maxiter": max_iterations, "maxfun": 2 * max_iterations, "ftol": tolerance, "gtol": 1e-7, "maxcor": 30},
+        options={
+            "maxiter": max_iterations,
+            "maxfun": 2 * max_iterations,
+            "ftol": tolerance,
+            "gtol": 1e-7,
+            "maxcor": 30,
+        },
     )
-    return Solution(torch.from_numpy(found.x.copy()), float(found.fun), bool(found.success), str(found.message), history)
+    return Solution(
+        torch.from_numpy(found.x.copy()), float(found.fun), bool(found.success), str(found.message), history
+    )

@@ -15,9 +15,9 @@ _FAINT = 1e-4
 def equivalent_width(strength: FloatArray, *, sigma: FloatArray, gamma: FloatArray) -> FloatArray:
     """W = integral of 1 - exp(-A V(x)) dx of single lines, relative error below 1e-6, shape (n,).
 
-    `strength`, `sigma` (standard deviation) and `gamma` (half width) share one unit, which W has too. Gauss-Legendre
-    quadrature in u with x = s sinh(u), s = sigma + gamma, out to where the wing is optically thin; beyond,
-    the integral of A gamma / (pi x^2).
+    `strength`, `sigma` (standard deviation) and `gamma` (half width) share one unit, which W has too.
+    Gauss-Legendre quadrature in u with x = s sinh(u), s = sigma + gamma, out to where the wing is optically
+    thin; beyond, the integral of A gamma / (pi x^2).
     """
     a, s, g = (np.atleast_1d(np.asarray(p, dtype=np.float64)) for p in (strength, sigma, gamma))
     scale = s + g

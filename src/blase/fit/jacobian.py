@@ -19,7 +19,7 @@ from blase.model.forward import OrderModel, SpectrumModel
 from blase.model.lines import VoigtLines
 
 BROAD = 80.0
-"""Lines whose window reaches farther than this [km/s] join the dense columns, so that the band stays narrow."""
+"""Lines whose window reaches farther than this [km/s] join the dense columns; the band stays narrow."""
 
 _SHARED = {
     "star.radial_velocity": ("star", 0),
@@ -31,15 +31,15 @@ _SHARED = {
         if kind != "centre_shift"
     },
 }
-"""Parameters that move all lines of one absorber alike, and the parameter of the single line that they change."""
+"""Parameters that move all lines of one absorber alike, and the parameter of one line that they change."""
 
 
 @dataclass(frozen=True)
 class Jacobian:
     """d(model / sigma) / dz: `local` (n_pixels, n_local) sparse, `dense` (n_pixels, n_dense).
 
-    `local_index` and `dense_index` say which entries of z the columns belong to; local columns run in order of
-    wavelength. The few very broad lines count as dense.
+    `local_index` and `dense_index` say which entries of z the columns belong to; local columns run in order
+    of wavelength. The few very broad lines count as dense.
     """
 
     local: csr_matrix
@@ -54,7 +54,7 @@ class Jacobian:
 
 @dataclass(frozen=True)
 class _LineBlock:
-    """Columns of the free line parameters: derivatives, entries of z, wavelengths, and which lines are broad."""
+    """Columns of the free line parameters: derivatives, entries of z, wavelengths, which lines are broad."""
 
     columns: csc_matrix
     entries: np.ndarray
@@ -134,7 +134,9 @@ def _optics_columns(model: SpectrumModel, order: OrderModel, names: list[str]) -
     out = {}
     for name in names:
         value = known[name].detach()
-        out[name] = jvp(lambda v, n=name: flux({n: v}), (value,), (torch.ones_like(value),))[1].detach().numpy()
+        out[name] = (
+            jvp(lambda v, n=name: flux({n: v}), (value,), (torch.ones_like(value),))[1].detach().numpy()
+        )
     return out
 
 
@@ -155,7 +157,9 @@ def _dense_block(
     names = [n for n in space.slices if n.rsplit(".", 1)[1] not in LINE_PARAMETERS]
     continua = [n for n in names if n.startswith("orders.")]
     optics = [n for n in names if n not in _SHARED and n not in continua]
-    entries = np.concatenate([np.arange(space.slices[n].start, space.slices[n].stop) for n in names] or [np.zeros(0, int)])
+    entries = np.concatenate(
+        [np.arange(space.slices[n].start, space.slices[n].stop) for n in names] or [np.zeros(0, int)]
+    )
     place = {int(e): k for k, e in enumerate(entries)}
     columns, top = np.zeros((sum(rows), entries.size)), 0
     for number, (order, answer, height) in enumerate(zip(model.orders, answers, rows, strict=True)):
@@ -168,7 +172,9 @@ def _dense_block(
             here[:, place[space.slices[name].start]] = column
         own = space.slices.get(f"orders.{number}.continuum.coefficients")
         if own is not None:
-            here[:, place[own.start] : place[own.start] + own.stop - own.start] = _continuum_columns(model, order)
+            here[:, place[own.start] : place[own.start] + own.stop - own.start] = _continuum_columns(
+                model, order
+            )
         top += height
     return columns, entries
 
@@ -186,14 +192,20 @@ def jacobian(model: SpectrumModel, data: Data, space: ParameterSpace) -> Jacobia
     rows = [next(iter(answer.values())).columns.shape[0] for answer in answers]
     others, other_entries = _dense_block(model, space, answers, rows)
     blocks = [
-        _line_block(model, space, prefix, [a[prefix] for a in answers], [getattr(o, kind) for o in model.orders])
+        _line_block(
+            model, space, prefix, [a[prefix] for a in answers], [getattr(o, kind) for o in model.orders]
+        )
         for prefix, kind in (("star", "stellar"), ("atmosphere", "telluric"))
         if prefix in answers[0]
     ]
     entries = np.concatenate([b.entries for b in blocks])
-    position, is_broad = np.concatenate([b.position for b in blocks]), np.concatenate([b.broad for b in blocks])
+    position, is_broad = (
+        np.concatenate([b.position for b in blocks]),
+        np.concatenate([b.broad for b in blocks]),
+    )
     widths = _widths(space)
-    weight = np.where(data.used.numpy(), 1 / data.sigma.numpy(), 0.0)
+    used = data.used.numpy()
+    weight = used / np.where(used, data.sigma.numpy(), 1.0)
     scaled = (diags(weight) @ hstack([b.columns for b in blocks]) @ diags(widths[entries])).tocsc()
     narrow, broad = np.flatnonzero(~is_broad), np.flatnonzero(is_broad)
     narrow = narrow[np.argsort(position[narrow], kind="stable")]

@@ -1,6 +1,7 @@
 """The structured path: damped Gauss-Newton on the arrowhead of the standard forward model.
 
-Levenberg (1944), Marquardt (1963), with the gain ratio of Nielsen (1999, IMM-REP-1999-05) steering the damping.
+Levenberg (1944), Marquardt (1963), with the gain ratio of Nielsen (1999, IMM-REP-1999-05) steering the
+damping.
 """
 
 from __future__ import annotations
@@ -14,18 +15,20 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from blase.errors import InputError
 from blase.fit.arrowhead import ArrowheadFactor, band_storage, factor_arrowhead
 from blase.fit.descent import Solution
 from blase.fit.jacobian import Jacobian, jacobian
 from blase.fit.objective import Objective
+from blase.fit.stretches import Stretches
+from blase.model.forward import SpectrumModel
 
 Progress = Callable[[int, float], None]
 """Called after every iteration with its number and the objective."""
 
 LONGEST_STEP = 3.0
 """No parameter moves farther than this many prior widths at once."""
-LEAST_DAMPING, MOST_DAMPING = 1e-9, 1e9
-NOTHING_LEFT = 1e-9
+FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 10.0, 1e-9, 1e12
 
 
 class NormalEquations:
@@ -42,11 +45,14 @@ class NormalEquations:
             self.band[0] += 1.0
 
     def factor(self, damping: np.ndarray) -> ArrowheadFactor:
-        """Factor with every entry of the diagonal enlarged by its own fraction `damping` (size,)."""
+        """Factor with `damping` (size,) added to the diagonal: a trust region in units of prior widths.
+
+        Levenberg's form, not Marquardt's: what the data hardly determine is what must not leap.
+        """
         band, corner = self.band.copy(), self.corner.copy()
         if band.size:
-            band[0] *= 1 + damping[self.local_index]
-        corner[np.diag_indices_from(corner)] *= 1 + damping[self.dense_index]
+            band[0] += damping[self.local_index]
+        corner[np.diag_indices_from(corner)] += damping[self.dense_index]
         return factor_arrowhead(band, self.border, corner)
 
     def solve(self, factor: ArrowheadFactor, vector: np.ndarray) -> np.ndarray:
@@ -72,94 +78,67 @@ class NormalEquations:
         return out
 
 
-@dataclass(frozen=True)
-class Stretches:
-    """Pieces of the spectrum that are damped, accepted and refused one by one.
-
-    `pixel` (n_pixels,) and `parameter` (size,) give the stretch 0 .. count - 1 that each belongs to.
-    """
-
-    pixel: np.ndarray
-    parameter: np.ndarray
-    count: int
-
-    @classmethod
-    def single(cls, n_pixels: int, size: int) -> Stretches:
-        """The whole spectrum as one stretch."""
-        return cls(np.zeros(n_pixels, dtype=np.int64), np.zeros(size, dtype=np.int64), 1)
-
-    def share(self, residuals: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """The objective of every stretch (count,): its pixels and the priors of its parameters."""
-        pixels = np.bincount(self.pixel, 0.5 * residuals**2, minlength=self.count)
-        return pixels + np.bincount(self.parameter, 0.5 * z**2, minlength=self.count)
-
-    def sum(self, per_parameter: np.ndarray) -> np.ndarray:
-        """Sum over the parameters of every stretch, (count,)."""
-        return np.bincount(self.parameter, per_parameter, minlength=self.count)
-
-
 class _Descent:
     """State of one damped Gauss-Newton descent; `advance` makes one step."""
 
     def __init__(self, objective: Objective, start: Tensor, stretches: Stretches) -> None:
-        self.objective, self.stretches = objective, stretches
+        if not isinstance(objective.model, SpectrumModel):
+            raise InputError(
+                "the structured solver knows the standard forward model only",
+                value=type(objective.model).__name__,
+                expected="a SpectrumModel",
+                fix="use minimise_by_descent",
+            )
+        self.objective, self.model, self.stretches = objective, objective.model, stretches
         self.lower = objective.space.lower_bounds()
         self.z = np.maximum(start.numpy().copy(), self.lower)
-        self.damping = np.full(stretches.count, 1e-3)
-        self.growth = np.full(stretches.count, 2.0)
-        self.share = self._share(self.z)
+        self.damping = np.full(stretches.count + 1, FIRST_DAMPING)
+        self.growth = np.full(stretches.count + 1, 2.0)
+        self.residuals, self.share = self._evaluate(self.z)
 
-    def _share(self, z: np.ndarray) -> np.ndarray:
+    def _evaluate(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Residuals (n_pixels,) and the objective of every stretch at `z`."""
         with torch.no_grad():
             residuals = self.objective.residuals(torch.from_numpy(z)).numpy()
         share = self.stretches.share(residuals, z)
-        return np.where(np.isfinite(share), share, np.inf)
+        return residuals, np.where(np.isfinite(share), share, np.inf)
 
     @property
     def value(self) -> float:
         """The objective where the descent stands."""
         return float(self.share.sum())
 
-    def advance(self) -> float:
-        """Linearise and step; returns the decrease that the undamped quadratic model still promises."""
-        model = self.objective.model
-        self.objective.space.store(model, torch.from_numpy(self.z))
-        normal = NormalEquations(jacobian(model, self.objective.data, self.objective.space))
+    def advance(self) -> None:
+        """Linearise and step; nothing changes where no damping yields a decrease."""
+        self.objective.space.store(self.model, torch.from_numpy(self.z))
+        normal = NormalEquations(jacobian(self.model, self.objective.data, self.objective.space))
         _, gradient = self.objective.value_and_gradient(torch.from_numpy(self.z))
         slope = gradient.numpy().copy()
         slope[(self.z <= self.lower) & (slope > 0)] = 0.0
-        while True:
-            promised = self._try(normal, slope)
-            if promised is not None:
-                return promised
-            if self.damping.min() > MOST_DAMPING:
-                return 0.0
+        while not self._try(normal, slope) and self.damping.min() < MOST_DAMPING:
+            pass
 
-    def _try(self, normal: NormalEquations, slope: np.ndarray) -> float | None:
-        """One trial step; the promised decrease if it was taken anywhere or nothing is left to gain."""
-        each = self.damping[self.stretches.parameter]
-        step = -normal.solve(normal.factor(each), slope)
+    def _try(self, normal: NormalEquations, slope: np.ndarray) -> bool:
+        """One trial step; whether the objective fell and the step was taken."""
+        step = -normal.solve(normal.factor(self.damping[self.stretches.parameter]), slope)
         trial = np.maximum(self.z + np.clip(step, -LONGEST_STEP, LONGEST_STEP), self.lower)
-        trial[(self.z <= self.lower) & (slope == 0)] = self.z[(self.z <= self.lower) & (slope == 0)]
-        step = trial - self.z
-        promised = self._promised(normal.derivative, slope, step)
-        share = self._share(trial)
+        held = (self.z <= self.lower) & (slope == 0)
+        trial[held] = self.z[held]
+        predicted = self.residuals - normal.derivative.along(trial - self.z)
+        promised = self.share - self.stretches.share(predicted, trial)
+        residuals, share = self._evaluate(trial)
         worse = share > self.share
-        if self.stretches.count > 1 and worse.any():
+        worse[-1] = False
+        if worse.any() and self.stretches.count > 1:
             trial = np.where(worse[self.stretches.parameter], self.z, trial)
-            share = self._share(trial)
-        accepted = share.sum() < self.share.sum()
-        self._steer(self.share - share, promised, worse if accepted else np.ones_like(worse))
+            residuals, share = self._evaluate(trial)
+        accepted = bool(share.sum() < self.share.sum())
+        gain = self.share - share
+        gain[-1], promised[-1] = gain.sum(), promised.sum()  # what is shared is judged by the whole
+        self._steer(gain, promised, worse if accepted else np.ones_like(worse))
         if accepted:
-            self.z, self.share = trial, share
-        return float(promised.sum()) if accepted or 0 <= promised.sum() < NOTHING_LEFT else None
-
-    def _promised(self, derivative: Jacobian, slope: np.ndarray, step: np.ndarray) -> np.ndarray:
-        """Decrease (count,) of the quadratic model along `step`."""
-        change = np.bincount(
-            self.stretches.pixel, 0.5 * derivative.along(step) ** 2, minlength=self.stretches.count
-        )
-        return -self.stretches.sum(slope * step + 0.5 * step**2) - change
+            self.z, self.residuals, self.share = trial, residuals, share
+        return accepted
 
     def _steer(self, gain: np.ndarray, promised: np.ndarray, refused: np.ndarray) -> None:
         ratio = np.clip(gain / np.maximum(promised, 1e-300), 0.0, 1.0)
@@ -181,6 +160,11 @@ def minimise_structured(
 
     Stops when a step gains less than `tolerance` of the objective (where 0.5 is one standard deviation of one
     parameter), or when no damping yields a decrease. The objective never increases.
+
+    Raises
+    ------
+    InputError
+        if the model of `objective` is not a `SpectrumModel`.
     """
     with threadpool_limits(1, user_api="blas"):  # threads only get in the way of a narrow band
         return _minimise(objective, start, stretches, max_iterations, tolerance, progress)
@@ -200,8 +184,8 @@ def _minimise(
     converged, reason = False, f"{max_iterations} iterations were not enough: raise max_iterations"
     for iteration in range(1, max_iterations + 1):
         before = descent.value
-        promised = descent.advance()
-        history.append({"iteration": iteration, "objective": descent.value, "promised": promised})
+        descent.advance()
+        history.append({"iteration": iteration, "objective": descent.value})
         if progress is not None:
             progress(iteration, descent.value)
         if before - descent.value < tolerance:

@@ -1,9 +1,9 @@
 """How the flux of one order answers to its lines: sparse columns, a few hundred samples wide at most.
 
-A line moves only the pixels near it, so its columns are a product of sparse matrices: detector and line spread, times
-rotation, times minus the transmitted light, times the derivatives of one Voigt profile inside a window. Windows here
-are narrower than those of the model: the curvature of a fit may be approximate, its gradient is not (it comes
-from autograd).
+A line moves only the pixels near it, so its columns are a product of sparse matrices: detector and line
+spread, times rotation, times minus the transmitted light, times the derivatives of one Voigt profile inside a
+window. Windows here are narrower than those of the model: the curvature of a fit may be approximate, its
+gradient is not (it comes from autograd).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from scipy.sparse import csc_matrix, csr_matrix, diags
 from torch import Tensor
+from torch.func import functional_call, jvp
 
 from blase.constants import SPEED_OF_LIGHT
 from blase.functional.line_spread import line_spread_profile, velocity_sigma
@@ -34,8 +35,8 @@ LINE_PARAMETERS = ("centre_shift", "log_strength", "log_sigma", "log_gamma")
 class LineColumns:
     """Answer of one order's pixels to one absorber.
 
-    `columns` (n_pixels, 4 n_lines): derivatives by the four parameters of each line; `together` (n_pixels, 4): by
-    a common change of each parameter in all lines.
+    `columns` (n_pixels, 4 n_lines): derivatives by the four parameters of each line; `together` (n_pixels,
+    4): by a common change of each parameter in all lines.
     """
 
     columns: csr_matrix
@@ -48,8 +49,10 @@ def window_half_width(a: np.ndarray, s: np.ndarray, g: np.ndarray) -> np.ndarray
     return np.maximum(near_half_width(a, s, g, soft=0.0, tolerance=WINDOW_TOLERANCE), lorentz)
 
 
-def line_derivatives(wavelength: np.ndarray, lines: VoigtLines, velocity: Tensor | float, index: Tensor) -> csc_matrix:
-    """d tau / d (centre_shift, log_strength, log_sigma, log_gamma), shape (n, 4 n_lines), four columns a line."""
+def line_derivatives(
+    wavelength: np.ndarray, lines: VoigtLines, velocity: Tensor | float, index: Tensor
+) -> csc_matrix:
+    """d tau / d (centre_shift, log_strength, log_sigma, log_gamma), (n, 4 n_lines), four columns a line."""
     seen = {k: v.detach().numpy() for k, v in lines.observed(velocity, index).items()}
     c, a, s, g = seen["centre"], seen["strength"], seen["sigma"], seen["gamma"]
     half = window_half_width(a, s, g)
@@ -83,13 +86,17 @@ def _toeplitz(kernel: np.ndarray, n: int) -> csr_matrix:
 def _pixel_matrix(weights: PixelWeights, n: int) -> csr_matrix:
     rows, taps = weights.index.shape
     pointers = np.arange(0, rows * taps + 1, taps)
-    return csr_matrix((weights.weight.numpy().ravel(), weights.index.numpy().ravel(), pointers), shape=(rows, n))
+    return csr_matrix(
+        (weights.weight.numpy().ravel(), weights.index.numpy().ravel(), pointers), shape=(rows, n)
+    )
 
 
 def _detector(model: SpectrumModel, order: OrderModel) -> csr_matrix:
     """Line spread, pixels and continuum as one sparse matrix (n_pixels, n_grid)."""
     n = order.grid.wavelength.numel()
-    matrix: csr_matrix = diags(np.ones(n), format="csr") if order.pixels is None else _pixel_matrix(order.pixels, n)
+    matrix: csr_matrix = (
+        diags(np.ones(n), format="csr") if order.pixels is None else _pixel_matrix(order.pixels, n)
+    )
     if model.line_spread is not None:
         resolving_power = float(torch.exp(model.line_spread.log_resolving_power.detach()))
         half = int(np.ceil(4.5 * velocity_sigma(resolving_power) / order.step))
@@ -109,9 +116,28 @@ def _rotate(path: csr_matrix, model: SpectrumModel, order: OrderModel) -> csr_ma
     return path @ _toeplitz(kernel, order.grid.wavelength.numel())
 
 
-def _columns(path: csr_matrix, slopes: csc_matrix) -> LineColumns:
-    together = [np.asarray(path @ np.asarray(slopes[:, k::4].sum(axis=1)).ravel()) for k in range(4)]
-    return LineColumns((path @ slopes).tocsr(), np.stack(together, axis=1))
+def _shared_derivatives(order: OrderModel, lines: VoigtLines, velocity: Tensor, index: Tensor) -> np.ndarray:
+    """d tau / d (velocity and the three scales shared by all lines), (n, 4), wings and all.
+
+    What single lines lose at the edges of their windows adds up over thousands of lines, so these are not sums of the
+    columns but exact tangents.
+    """
+    scales = {f"{kind}_scale": getattr(lines, f"{kind}_scale").detach() for kind in LINE_PARAMETERS[1:]}
+    columns = []
+    for name in ("velocity", *scales):
+        point = velocity.detach() if name == "velocity" else scales[name]
+
+        def depth(value: Tensor, name: str = name) -> Tensor:
+            named = scales if name == "velocity" else {**scales, name: value}
+            moving = value if name == "velocity" else velocity.detach()
+            return functional_call(lines, named, (order.grid, moving, index))
+
+        columns.append(jvp(depth, (point,), (torch.ones_like(point),))[1].detach().numpy())
+    return np.stack(columns, axis=1)
+
+
+def _columns(path: csr_matrix, slopes: csc_matrix, shared: np.ndarray) -> LineColumns:
+    return LineColumns((path @ slopes).tocsr(), np.asarray(path @ shared))
 
 
 @torch.no_grad()
@@ -123,10 +149,14 @@ def order_line_columns(model: SpectrumModel, order: OrderModel) -> dict[str, Lin
     if model.star is not None:
         path = _rotate(detector @ diags(transmission), model, order)
         intrinsic = model.star.intrinsic(order.grid, order.stellar).numpy()
-        slopes = line_derivatives(order.grid.array, model.star.lines, model.star.radial_velocity, order.stellar)
-        out["star"] = _columns(path @ diags(-intrinsic), slopes)
+        slopes = line_derivatives(
+            order.grid.array, model.star.lines, model.star.radial_velocity, order.stellar
+        )
+        shared = _shared_derivatives(order, model.star.lines, model.star.radial_velocity, order.stellar)
+        out["star"] = _columns(path @ diags(-intrinsic), slopes, shared)
     if model.atmosphere is not None:
         wind = model.atmosphere.wind_velocity
         slopes = line_derivatives(order.grid.array, model.atmosphere.lines, wind, order.telluric)
-        out["atmosphere"] = _columns(detector @ diags(-rotated * transmission), slopes)
+        shared = _shared_derivatives(order, model.atmosphere.lines, wind, order.telluric)
+        out["atmosphere"] = _columns(detector @ diags(-rotated * transmission), slopes, shared)
     return out

@@ -13,7 +13,7 @@ from blase.fit.parameters import ParameterSpace
 
 @dataclass(frozen=True)
 class Data:
-    """Measured flux, its standard deviation and the pixels to be used, each (n_pixels,) over all orders in turn."""
+    """Measured flux, its standard deviation and the pixels to use, each (n_pixels,), order after order."""
 
     flux: Tensor
     sigma: Tensor
@@ -35,8 +35,9 @@ class Objective:
 
     def residuals(self, z: Tensor) -> Tensor:
         """(flux - model) / sigma on every pixel, zero where unused, shape (n_pixels,)."""
-        difference = (self.data.flux - self.predict(z)) / self.data.sigma
-        return torch.where(self.data.used, difference, torch.zeros_like(difference))
+        used, zero = self.data.used, torch.zeros_like(self.data.flux)
+        sigma = torch.where(used, self.data.sigma, torch.ones_like(zero))  # 0/0 would spoil the gradient
+        return torch.where(used, (self.data.flux - self.predict(z)) / sigma, zero)
 
     def __call__(self, z: Tensor) -> Tensor:
         """Scalar objective, differentiable."""

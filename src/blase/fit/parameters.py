@@ -1,4 +1,4 @@
-"""Which parameters of a model are free, what is believed of them beforehand, and one flat vector for the solvers."""
+"""Which parameters of a model are free, what is believed of them, and one flat vector for the solvers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from blase.errors import InputError
 
 @dataclass(frozen=True)
 class GaussianPrior:
-    """Independent normal beliefs N(mean, width^2), each a tensor of the parameter's shape; `lower` is a hard bound."""
+    """Independent normal beliefs N(mean, width^2), each of the parameter's shape; `lower` is a hard bound."""
 
     mean: Tensor
     width: Tensor
@@ -21,7 +21,8 @@ class GaussianPrior:
 
 
 class ParameterSpace:
-    """The free parameters of `model` as one whitened vector z: parameter = mean + width * z, so z ~ N(0, 1) a priori.
+    """The free parameters of `model` as one whitened vector z: parameter = mean + width * z, so z ~ N(0, 1) a
+    priori.
 
     Parameters
     ----------
@@ -39,10 +40,14 @@ class ParameterSpace:
         self.priors, self.slices, start = priors, {}, 0
         for name, prior in priors.items():
             if name not in known:
-                raise InputError("prior of an unknown parameter", value=name, expected=f"one of {sorted(known)}")
+                raise InputError(
+                    "prior of an unknown parameter", value=name, expected=f"one of {sorted(known)}"
+                )
             if not bool((prior.width > 0).all()):
                 raise InputError(
-                    f"the prior width of {name} must be positive", value=float(prior.width.min()), fix="freeze it instead"
+                    f"the prior width of {name} must be positive",
+                    value=float(prior.width.min()),
+                    fix="freeze it instead",
                 )
             self.slices[name] = slice(start, start + known[name].numel())
             start += known[name].numel()
@@ -60,7 +65,8 @@ class ParameterSpace:
         """Whitened vector of the current parameters of `model`."""
         known = dict(model.named_parameters())
         parts = [
-            ((known[name].detach() - prior.mean) / prior.width).reshape(-1) for name, prior in self.priors.items()
+            ((known[name].detach() - prior.mean) / prior.width).reshape(-1)
+            for name, prior in self.priors.items()
         ]
         return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
 

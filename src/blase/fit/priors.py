@@ -1,6 +1,7 @@
 """Default beliefs about the parameters of the standard forward model.
 
-Widths are those of departures from the clone; each line departs independently. Stellar and telluric lines apart.
+Widths are those of departures from the clone; each line departs independently. Stellar and telluric lines
+apart.
 """
 
 from __future__ import annotations

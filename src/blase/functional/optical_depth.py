@@ -1,8 +1,8 @@
 """Optical depth of a set of Voigt lines, as one torch operator with interchangeable back ends.
 
-`"torch"` is the brute-force sum of `blase.functional.voigt`: any device, any order of derivative. `"numba"` is the
-fused CPU path with windows and the ladder of wings of `blase.functional.wings`: first derivatives in reverse and in
-forward mode.
+`"torch"` is the brute-force sum of `blase.functional.voigt`: any device, any order of derivative. `"numba"`
+is the fused CPU path with windows and the ladder of wings of `blase.functional.wings`: first derivatives in
+reverse and in forward mode.
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ from blase.functional.voigt import optical_depth_reference
 from blase.functional.wings import SOFTENING, WingLevel, wing_levels
 
 DEFAULT_TOLERANCE = 3e-8
-"""Optical depth one line may lose at the edge of its window; the sum over all lines stays below 1e-5 in flux."""
+"""Optical depth one line may lose at its window's edge; the sum over all lines stays below 1e-5 in flux."""
 _WING_AMPLITUDE = 5e-3
-"""Largest peak of a softened wing that the first level may carry (the interpolation error is 1.4e-5 of it)."""
+"""Largest peak of a softened wing that a level may carry first (the interpolation error is 1.4e-5 of it)."""
+STRIDE_LOSS = 0.25
+"""Factor by which the tolerance tightens from level to level, since wider windows overlap more lines."""
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """Wavelengths (n,) at which optical depths are wanted, with the ladder of coarse grids that serves them."""
+    """Wavelengths (n,) at which optical depths are wanted, and the ladder of coarse grids below them."""
 
     wavelength: Tensor
     levels: tuple[WingLevel, ...]
@@ -74,7 +76,8 @@ def near_half_width(
 ) -> np.ndarray:
     """Distance [Angstrom] beyond which A |V - L_soft| is below `tolerance`, shape (m,).
 
-    The wing difference is A gamma (b^2 + 3 sigma^2 + ...)/(pi x^4); the Gaussian core ends where it meets the tolerance.
+    The wing difference is A gamma (b^2 + 3 sigma^2 + ...)/(pi x^4); the Gaussian core ends where it meets the
+    tolerance.
     """
     wing = (a * g * (soft**2 + 3 * s**2 + g**2) / (np.pi * tolerance)) ** 0.25
     core = s * np.sqrt(2 * np.log(np.maximum(a / (s * np.sqrt(2 * np.pi) * tolerance), 1.0)))
@@ -87,18 +90,20 @@ def _windows(levels: tuple[WingLevel, ...], lines: tuple[np.ndarray, ...], toler
     first = np.full(c.size, len(levels) - 1)
     for k in range(len(levels) - 2, -1, -1):
         first[a * g / (np.pi * softenings[k] ** 2) <= _WING_AMPLITUDE] = k
-    soft = np.choose(first, softenings) if len(levels) < 32 else np.array(softenings)[first, np.arange(c.size)]
+    soft = (
+        np.choose(first, softenings) if len(levels) < 32 else np.array(softenings)[first, np.arange(c.size)]
+    )
     near = near_half_width(a, s, g, soft=soft, tolerance=tolerance)
     wide = [*softenings[1:], np.full(c.size, -1.0)]
     half = []
     for k in range(len(levels)):
         reach = (a * g * wide[k] ** 2 / (np.pi * tolerance * STRIDE_LOSS**k)) ** 0.25
-        half.append(np.where(k >= first, np.inf if k == len(levels) - 1 else np.maximum(reach, 2 * softenings[k]), 0.0))
+        half.append(
+            np.where(
+                k >= first, np.inf if k == len(levels) - 1 else np.maximum(reach, 2 * softenings[k]), 0.0
+            )
+        )
     return _Windows(soft, near, softenings, wide, half)
-
-
-STRIDE_LOSS = 0.25
-"""Factor by which the tolerance tightens from level to level, since wider windows overlap more lines."""
 
 
 _LINES_PER_THREAD = 1000
@@ -117,7 +122,9 @@ def _threads(n_lines: int) -> Iterator[int]:
         set_num_threads(before)
 
 
-def _down_the_ladder(grid: Sampling, level_sum: Callable[[int, np.ndarray], np.ndarray], out: np.ndarray) -> np.ndarray:
+def _down_the_ladder(
+    grid: Sampling, level_sum: Callable[[int, np.ndarray], np.ndarray], out: np.ndarray
+) -> np.ndarray:
     """Add to `out` (n,) what `level_sum(k, wavelengths)` gives on every coarse grid, coarsest first."""
     coarse = None
     for k in range(len(grid.levels) - 1, -1, -1):
@@ -261,8 +268,8 @@ def optical_depth(
 
     Parameters
     ----------
-    centre, strength, sigma, gamma : (n_lines,) float64 [Angstrom]; strength is the integrated optical depth, sigma a
-        standard deviation, gamma a half width at half maximum. Lines may lie outside the grid.
+    centre, strength, sigma, gamma : (n_lines,) float64 [Angstrom]; strength is the integrated optical depth,
+        sigma a standard deviation, gamma a half width at half maximum. Lines may lie outside the grid.
     tolerance : optical depth one line may lose at a window's edge (compiled back end only).
     backend : `"torch"`, `"numba"`, or None for the compiled one on a CPU and torch elsewhere.
 

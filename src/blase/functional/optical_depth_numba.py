@@ -1,7 +1,8 @@
 """Compiled loops behind `optical_depth`: each line touches only the samples inside its windows.
 
-Sums walk the lines in contiguous shares, one per thread, each with a buffer of its own, so that they do not depend
-on timing (the number of `threads` is an argument because asking for it inside would defeat the compile cache). Wavelength, centre, sigma and gamma share one unit (Angstrom).
+Sums walk the lines in contiguous shares, one per thread, each with a buffer of its own, so that they do not
+depend on timing (the number of `threads` is an argument because asking for it inside would defeat the compile
+cache). Wavelength, centre, sigma and gamma share one unit (Angstrom).
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def _soft(x: float, narrow: float, wide: float) -> tuple[float, float]:
 
 
 @njit(cache=True, inline="always")
-def _window(grid: np.ndarray, centre: float, half: float) -> tuple[int, int]:
+def _window(grid: np.ndarray, centre: float, half: float) -> tuple[np.intp, np.intp]:
     return np.searchsorted(grid, centre - half), np.searchsorted(grid, centre + half)
 
 
@@ -207,7 +208,7 @@ def interpolate_adjoint(bar, index, weight, size):  # type: ignore[no-untyped-de
 
 @njit(cache=True, parallel=True, fastmath=_FLAGS)
 def window_derivatives(grid, c, a, s, g, lo, hi, start):  # type: ignore[no-untyped-def]
-    """Derivatives of A V over centre, strength, sigma, gamma, shape (4, total): line j fills start[j] onwards."""
+    """Derivatives of A V over centre, strength, sigma, gamma, (4, total): line j fills start[j] onwards."""
     out = np.empty((4, start[-1]))
     for j in prange(c.size):
         k = start[j]

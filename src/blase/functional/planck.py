@@ -12,7 +12,7 @@ _RADIATION_CONSTANT_1 = 3.741771852192757e-5  # 2 pi h c^2 [erg cm^2 / s], CODAT
 _CM_PER_ANGSTROM = 1e-8
 
 
-def planck_per_wavelength(wavelength_A: ArrayLike, temperature: float) -> NDArray[np.float64]:  # noqa: N803
+def planck_per_wavelength(wavelength_A: ArrayLike, temperature: float) -> NDArray[np.float64]:
     """Surface flux pi B_lambda = c1 lambda^-5 / (exp(c2 / (lambda T)) - 1) [erg / s / cm^2 / cm].
 
     It is integrated over the outward hemisphere (no steradian): its integral over wavelength is sigma_SB T^4.

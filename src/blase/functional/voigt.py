@@ -13,8 +13,8 @@ from blase.functional.faddeeva import faddeeva
 def voigt_profile(x: Tensor, *, sigma: Tensor, gamma: Tensor) -> Tensor:
     """Area-normalised Voigt profile V(x; sigma, gamma) = Re w(z) / (sigma sqrt(2 pi)).
 
-    z = (x + i gamma) / (sigma sqrt 2). `sigma` is the standard deviation of the Gaussian (> 0), `gamma` the half
-    width at half maximum of the Lorentzian (>= 0), in the unit of `x`; shapes broadcast. The unit of the
+    z = (x + i gamma) / (sigma sqrt 2). `sigma` is the standard deviation of the Gaussian (> 0), `gamma` the
+    half width at half maximum of the Lorentzian (>= 0), in the unit of `x`; shapes broadcast. The unit of the
     result is that of 1/x.
     """
     x, sigma, gamma = torch.broadcast_tensors(x, sigma, gamma)
@@ -39,8 +39,8 @@ def product_transmission(
 ) -> Tensor:
     """Product form of a clone, S = prod_j (1 - a_j V_j/V_j(0)), with 0 < a_j < 1 the central `depth`.
 
-    Shapes and units as in `optical_depth_reference`; the other form of Gully-Santiago & Morley (2022, ApJ 941,
-    200). The optical-depth form exp(-tau) is the canonical one: it saturates as real lines do.
+    Shapes and units as in `optical_depth_reference`; the other form of Gully-Santiago & Morley (2022, ApJ
+    941, 200). The optical-depth form exp(-tau) is the canonical one: it saturates as real lines do.
     """
     x = wavelength[:, None] - centre[None, :]
     peak = voigt_profile(torch.zeros_like(centre), sigma=sigma, gamma=gamma)

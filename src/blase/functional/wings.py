@@ -1,18 +1,18 @@
-"""A ladder of ever coarser grids that carries line wings, so that no wing is cut and no cost grows with its reach.
+"""A ladder of ever coarser grids that carries line wings: no wing is cut, no cost grows with its reach.
 
 Split every Voigt profile into a compact part and softened Lorentzians L_b(x) = (gamma/pi) / (x^2 + b^2):
 
     V = (V - L_b1) + (L_b1 - L_b2) + ... + (L_b(K-1) - L_bK) + L_bK
 
-Each bracket falls as x^-4, so a short window holds it to tolerance, and each is smooth on the scale b_k, so that a
-grid of spacing H_k = b_k / 8 holds it: the first bracket lives on the samples themselves, level k on a grid
-uniform in ln(wavelength) with spacing H_k = 4^k times the sampling, the last one everywhere on a grid of a few
-dozen points. Six-point Lagrange interpolation carries level k+1 to level k and level 1 to the samples.
+Each bracket falls as x^-4, so a short window holds it to tolerance, and each is smooth on the scale b_k, so
+that a grid of spacing H_k = b_k / 8 holds it: the first bracket lives on the samples themselves, level k on a
+grid uniform in ln(wavelength) with spacing H_k = 4^k times the sampling, the last one everywhere on a grid of
+a few dozen points. Six-point Lagrange interpolation carries level k+1 to level k and level 1 to the samples.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,7 +24,8 @@ STENCIL = 6
 LAST_LEVEL_POINTS = 64
 
 
-class WingLevel(NamedTuple):
+@dataclass(frozen=True)
+class WingLevel:
     """One coarse grid and how to interpolate from it to the level below (or to the samples)."""
 
     log_wavelength: np.ndarray  # (n_k,) uniform

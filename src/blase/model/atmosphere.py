@@ -10,7 +10,7 @@ from blase.model.lines import VoigtLines
 
 
 class Atmosphere(nn.Module):
-    """Transmission T(l / D_wind); `wind_velocity` [km/s] is the velocity of the air in the frame of the data."""
+    """Transmission T(l / D_wind); `wind_velocity` [km/s] is that of the air in the frame of the data."""
 
     def __init__(self, lines: VoigtLines, *, wind_velocity: float = 0.0) -> None:
         super().__init__()

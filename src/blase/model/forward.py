@@ -5,7 +5,8 @@ Copy `OrderModel.forward` to write a model of your own: the output of one part i
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -32,8 +33,8 @@ class OrderModel(nn.Module):
 
     Parameters
     ----------
-    grid : samples uniform in ln(wavelength), wider than the order by the reach of every kernel; or, without pixels
-        (`pixels=None`), the very wavelengths of the data.
+    grid : samples uniform in ln(wavelength), wider than the order by the reach of every kernel; or, without
+        pixels (`pixels=None`), the very wavelengths of the data.
     pixels : weights that integrate the blurred grid over detector pixels.
     stellar, telluric : long tensors, indices of the lines to be summed.
     continuum, blaze : smooth continuum and fixed blaze (n_pixels,); both optional.
@@ -73,12 +74,16 @@ class OrderModel(nn.Module):
         blurred = flux if line_spread is None else line_spread(flux, self.step)
         return blurred if self.pixels is None else integrate_pixels(blurred, self.pixels)
 
-    def forward(self, star: Star | None, atmosphere: Atmosphere | None, line_spread: LineSpread | None) -> Tensor:
+    def forward(
+        self, star: Star | None, atmosphere: Atmosphere | None, line_spread: LineSpread | None
+    ) -> Tensor:
         """Expected flux (n_pixels,)."""
         rotated, transmission = self.absorption(star, atmosphere)
         return self.scale() * self.detect(rotated * transmission, line_spread)
 
-    def light(self, star: Star | None, atmosphere: Atmosphere | None, line_spread: LineSpread | None) -> OrderLight:
+    def light(
+        self, star: Star | None, atmosphere: Atmosphere | None, line_spread: LineSpread | None
+    ) -> OrderLight:
         """Expected flux and its components."""
         rotated, transmission = self.absorption(star, atmosphere)
         seen = self.detect(torch.stack([rotated * transmission, rotated, transmission]), line_spread)
@@ -87,7 +92,9 @@ class OrderModel(nn.Module):
 
 
 class SpectrumModel(nn.Module):
-    """Several orders of one star behind one atmosphere; any of star, atmosphere and line spread may be absent."""
+    """Several orders of one star behind one atmosphere; star, atmosphere, line spread are optional."""
+
+    orders: Sequence[OrderModel]
 
     def __init__(
         self,
@@ -99,7 +106,7 @@ class SpectrumModel(nn.Module):
     ) -> None:
         super().__init__()
         self.star, self.atmosphere, self.line_spread = star, atmosphere, line_spread
-        self.orders = nn.ModuleList(orders)
+        self.orders = cast(Sequence[OrderModel], nn.ModuleList(orders))
 
     def forward(self) -> Tensor:
         """Expected flux of all orders, concatenated."""

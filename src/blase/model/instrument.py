@@ -14,8 +14,8 @@ from blase.functional.line_spread import line_spread_broadening
 class LineSpread(nn.Module):
     """Blurring by a line-spread function of constant width in velocity.
 
-    `log_resolving_power` is ln R with R = lambda / FWHM before pixel integration; `h3` and `h4` are Gauss-Hermite
-    coefficients (van der Marel & Franx 1993), parameters only where `gaussian` is false.
+    `log_resolving_power` is ln R with R = lambda / FWHM before pixel integration; `h3` and `h4` are
+    Gauss-Hermite coefficients (van der Marel & Franx 1993), parameters only where `gaussian` is false.
     """
 
     h3: Tensor | float

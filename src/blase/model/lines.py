@@ -13,11 +13,11 @@ from blase.functional.optical_depth import Sampling, optical_depth
 class VoigtLines(nn.Module):
     """Lines of one absorber in its own rest frame; a call gives their optical depth seen at a velocity.
 
-    The parameters are what the fit moves, each of shape (n_lines,): `centre_shift` [km/s] from the cloned centre,
-    and the natural logarithms of `strength` [Angstrom], `sigma` and `gamma` [km/s]. The buffer `centre` holds the
-    cloned centres [vacuum Angstrom]. `log_strength_scale`, `log_sigma_scale` and `log_gamma_scale` are shared by all
-    lines, so that what is wrong with the whole template (a column density, a temperature, a turbulence) is learned from
-    every line at once.
+    The parameters are what the fit moves, each of shape (n_lines,): `centre_shift` [km/s] from the cloned
+    centre, and the natural logarithms of `strength` [Angstrom], `sigma` and `gamma` [km/s]. The buffer
+    `centre` holds the cloned centres [vacuum Angstrom]. `log_strength_scale`, `log_sigma_scale` and
+    `log_gamma_scale` are shared by all lines, so that what is wrong with the whole template (a column
+    density, a temperature, a turbulence) is learned from every line at once.
     """
 
     centre: Tensor
@@ -39,17 +39,26 @@ class VoigtLines(nn.Module):
     def observed(self, velocity: Tensor | float, index: Tensor) -> dict[str, Tensor]:
         """Centre, strength, sigma and gamma [Angstrom] of the lines `index` at a `velocity` [km/s].
 
-        A receding absorber stretches all four alike, which leaves its optical depth at matching wavelengths as it was.
+        A receding absorber stretches all four alike, which leaves its optical depth at matching wavelengths
+        as it was.
         """
         centre = self.centre[index] * doppler_factor(self.centre_shift[index]) * doppler_factor(velocity)
         per_velocity = centre / SPEED_OF_LIGHT
         return {
             "centre": centre,
-            "strength": torch.exp(self.log_strength[index] + self.log_strength_scale) * doppler_factor(velocity),
+            "strength": torch.exp(self.log_strength[index] + self.log_strength_scale)
+            * doppler_factor(velocity),
             "sigma": torch.exp(self.log_sigma[index] + self.log_sigma_scale) * per_velocity,
             "gamma": torch.exp(self.log_gamma[index] + self.log_gamma_scale) * per_velocity,
         }
 
     def forward(self, grid: Sampling, velocity: Tensor | float, index: Tensor) -> Tensor:
         """Optical depth (n,) on `grid` of the lines `index` (long tensor) moving at `velocity` [km/s]."""
-        return optical_depth(grid, **self.observed(velocity, index))
+        seen = self.observed(velocity, index)
+        return optical_depth(
+            grid,
+            centre=seen["centre"],
+            strength=seen["strength"],
+            sigma=seen["sigma"],
+            gamma=seen["gamma"],
+        )

@@ -13,8 +13,8 @@ from blase.model.lines import VoigtLines
 class Star(nn.Module):
     """Normalised spectrum S_rot(l / D_RV) of a rotating star.
 
-    `radial_velocity` [km/s] is positive when receding; rotation enters through `vsini_squared` [km^2/s^2], in which
-    broadening is linear near zero; `limb_darkening` is the linear coefficient u (Gray 2008).
+    `radial_velocity` [km/s] is positive when receding; rotation enters through `vsini_squared` [km^2/s^2], in
+    which broadening is linear near zero; `limb_darkening` is the linear coefficient u (Gray 2008).
     """
 
     def __init__(

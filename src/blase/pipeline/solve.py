@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from blase.fit.descent import Solution
 from blase.fit.jacobian import jacobian
 from blase.fit.levenberg_marquardt import NormalEquations, minimise_structured
+from blase.fit.line_columns import LINE_PARAMETERS
 from blase.fit.objective import Objective
+from blase.fit.stretches import Stretches
+from blase.functional.doppler import doppler_factor
 from blase.model.forward import SpectrumModel
 from blase.pipeline.build import Settings, build_objective
 from blase.pipeline.prepare import Pixels
@@ -21,6 +24,8 @@ from blase.pipeline.prepare import Pixels
 FloatArray = NDArray[np.float64]
 Progress = Callable[[dict[str, Any]], None]
 
+TOLERANCE = 0.1
+"""A fit ends when a step gains less than this in ln(posterior), a fifth of one standard deviation of one parameter."""
 _INFLATION_ROUNDS = 6
 _INFLATION_SETTLED = 0.03
 """Relative change of the noise inflation below which it has settled."""
@@ -83,6 +88,20 @@ def _chi_square(objective: Objective, solution: Solution, slices: list[slice]) -
     return np.array([squares[where].sum() for where in slices])
 
 
+def _stretches(objective: Objective, pixels: list[Pixels]) -> Stretches:
+    """Stretches of neighbouring lines, star and atmosphere together, by observed wavelength."""
+    model, space = objective.model, objective.space
+    wavelength = np.full(space.size, np.nan)
+    velocities = {"star": model.star and model.star.radial_velocity}
+    velocities["atmosphere"] = model.atmosphere and model.atmosphere.wind_velocity
+    for name, where in space.slices.items():
+        if name.rsplit(".", 1)[1] in LINE_PARAMETERS:
+            part = name.split(".", 1)[0]
+            lines = getattr(model, part).lines
+            wavelength[where] = (lines.centre * doppler_factor(velocities[part].detach())).numpy()
+    return Stretches.by_wavelength(np.concatenate([p.wavelength for p in pixels]), wavelength)
+
+
 def _once(
     pixels: list[Pixels],
     settings: Settings,
@@ -92,6 +111,7 @@ def _once(
     history: list[dict[str, Any]],
     progress: Progress | None,
     max_iterations: int,
+    tolerance: float,
 ) -> tuple[Objective, Solution]:
     objective = build_objective(pixels, settings, inflation)
     z = objective.space.pack(objective.model) if start is None else start
@@ -103,7 +123,14 @@ def _once(
             message = f"{objective.space.size} parameters, objective {value:.5g}"
             progress({**entry, "total": max_iterations, "message": message})
 
-    return objective, minimise_structured(objective, z, max_iterations=max_iterations, tolerance=0.05, progress=tell)
+    return objective, minimise_structured(
+        objective,
+        z,
+        stretches=_stretches(objective, pixels),
+        max_iterations=max_iterations,
+        tolerance=tolerance,
+        progress=tell,
+    )
 
 
 def solve(
@@ -131,7 +158,10 @@ def solve(
     inflation = np.ones(len(pixels)) if given is None else given
     for number in range(1, _INFLATION_ROUNDS + 1):
         name = stage if fixed else f"{stage}, pass {number}"
-        objective, solution = _once(pixels, settings, inflation, start, name, history, progress, max_iterations)
+        tolerance = TOLERANCE * (1 if fixed else max(1, 10 - 4 * number))
+        objective, solution = _once(
+            pixels, settings, inflation, start, name, history, progress, max_iterations, tolerance
+        )
         ratio, effective, covariance, dense = _analyse(objective, slices)
         if checkpoint is not None:
             checkpoint(solution.z, inflation)
