@@ -89,6 +89,11 @@ def build_priors(model: SpectrumModel) -> dict[str, GaussianPrior]:
         ),
         **line_priors("star", model.star.lines, STELLAR_WIDTHS),
     }
+    if isinstance(model.line_spread.h3, torch.nn.Parameter):
+        for name in ("h3", "h4"):
+            priors[f"line_spread.{name}"] = scalar_prior(
+                float(getattr(model.line_spread, name).detach()), 0.1
+            )
     prefixes = ["star"]
     if model.atmosphere is not None:
         priors["atmosphere.wind_velocity"] = scalar_prior(0.0, 0.2)
@@ -111,6 +116,7 @@ def build_scene(
     vsini: float = 3.0,
     noise: float = 0.01,
     seed: int = 1,
+    hermite: tuple[float, float] | None = None,
 ) -> Scene:
     """Fifteen lines, twelve of the star, unless told otherwise; truth one half prior width from the start."""
     stellar = random_table(12, 8630.5, 8636.5, 11) if stellar is None else stellar
@@ -119,8 +125,12 @@ def build_scene(
         [build_order(e, len(stellar), len(telluric)) for e in edges],
         star=Star(voigt_lines(stellar), radial_velocity=4.0, vsini=vsini),
         atmosphere=Atmosphere(voigt_lines(telluric)) if len(telluric) else None,
-        line_spread=LineSpread(55_000.0),
+        line_spread=LineSpread(55_000.0, gaussian=hermite is None),
     )
+    if hermite is not None:
+        with torch.no_grad():
+            for parameter, value in zip((model.line_spread.h3, model.line_spread.h4), hermite, strict=True):
+                parameter.fill_(value)
     space = ParameterSpace(model, build_priors(model))
     draw = np.random.default_rng(seed)
     truth = np.maximum(

@@ -13,6 +13,7 @@ CASES = {
     "still": {"vsini": 0.0},
     "fast": {"vsini": 12.0},
     "without atmosphere": {"telluric": np.zeros((0, 4))},
+    "skewed line spread": {"hermite": (0.1, -0.05)},
     "two orders": {"edges": (EDGES[:66], EDGES[56:])},
 }
 

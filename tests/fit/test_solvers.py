@@ -10,10 +10,11 @@ from torch import nn
 from blase.errors import InputError
 from blase.fit.descent import minimise_by_descent
 from blase.fit.jacobian import jacobian
-from blase.fit.levenberg_marquardt import NormalEquations, Stretches, minimise_structured
+from blase.fit.levenberg_marquardt import NormalEquations, minimise_structured
 from blase.fit.objective import Data, Objective
 from blase.fit.parameters import ParameterSpace
 from blase.fit.priors import LinePriorWidths, line_priors, scalar_prior
+from blase.fit.stretches import Stretches
 from blase.functional.optical_depth import sampling
 from blase.model.forward import OrderModel, SpectrumModel
 from blase.model.lines import VoigtLines
@@ -30,14 +31,14 @@ def never_increases(history):
 @pytest.fixture(scope="module")
 def solved(make_scene):
     """A scene, its start, and the structured solution."""
-    scene = make_scene()
+    scene = make_scene(noise=0.03)
     start = scene.start
     return scene, start, minimise_structured(scene.objective, start, tolerance=1e-7, max_iterations=100)
 
 
 def test_both_paths_reach_the_same_optimum(solved):
     scene, start, structured = solved
-    general = minimise_by_descent(scene.objective, start, max_iterations=5000, tolerance=1e-14)
+    general = minimise_by_descent(scene.objective, start, max_iterations=5000, tolerance=1e-9)
     assert structured.converged
     assert general.objective == pytest.approx(structured.objective, abs=1e-3)
     assert float((general.z - structured.z).abs().max()) < 1e-2
@@ -100,11 +101,12 @@ def test_vsini_squared_stays_above_its_bound(make_scene):
     where = scene.space.slices["star.vsini_squared"]
     start = scene.start
     start[where] = 0.5
-    structured = minimise_structured(objective, start, tolerance=1e-7, max_iterations=100)
-    general = minimise_by_descent(objective, start, tolerance=1e-9)
+    structured = minimise_structured(objective, start, tolerance=1e-3)
+    general = minimise_by_descent(objective, structured.z, tolerance=1e-9)
     assert float(structured.z[where]) == pytest.approx(0.0, abs=1e-12)
     assert float(general.z[where]) == pytest.approx(0.0, abs=1e-12)
     assert structured.objective == pytest.approx(general.objective, abs=1e-3)
+    assert len(structured.history) < 12  # a bound that is active must not slow the others
     _, gradient = objective.value_and_gradient(structured.z)
     assert float(gradient[where]) > 0
 
@@ -127,10 +129,9 @@ def test_posterior_variance_is_the_diagonal_of_the_inverse(solved):
     hessian = matrix.T @ matrix + np.eye(scene.space.size)
     normal = NormalEquations(derivative)
     np.testing.assert_allclose(normal.posterior_variance(), np.diag(np.linalg.inv(hessian)), rtol=1e-8)
-    np.testing.assert_allclose(normal.diagonal(), np.diag(hessian), rtol=1e-12)
     right = np.random.default_rng(3).standard_normal(scene.space.size)
     damping = np.linspace(0, 1, scene.space.size)
-    damped = hessian + np.diag(damping * np.diag(hessian))
+    damped = hessian + np.diag(damping)
     found = normal.solve(normal.factor(damping), right)
     np.testing.assert_allclose(found, np.linalg.solve(damped, right), rtol=1e-7, atol=1e-10)
 
@@ -193,11 +194,12 @@ def test_shares_of_the_stretches_add_up_to_the_objective():
     objective, wavelength, centre = native_objective()
     z = torch.linspace(-1, 1, objective.space.size, dtype=torch.float64)
     residuals = objective.residuals(z).detach().numpy()
-    stretches = Stretches(
-        np.searchsorted([8611.0], wavelength), np.tile(np.searchsorted([8611.0], centre), 4), 2
-    )
+    parameter = np.tile(np.searchsorted([8611.0], centre), 4)
+    parameter[-3:] = 2  # as if three were shared by all stretches
+    stretches = Stretches(np.searchsorted([8611.0], wavelength), parameter, 2)
     share = stretches.share(residuals, z.numpy())
-    assert share.shape == (2,)
+    assert share.shape == (3,)
+    assert share[2] == pytest.approx(0.5 * float((z[-3:] ** 2).sum()), rel=1e-12)
     assert share.sum() == pytest.approx(objective.value(z), rel=1e-12)
     left = wavelength <= 8611.0
     prior = z.numpy().reshape(4, -1)[:, centre <= 8611.0]

@@ -7,7 +7,6 @@ damping.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,8 @@ Progress = Callable[[int, float], None]
 LONGEST_STEP = 3.0
 """No parameter moves farther than this many prior widths at once."""
 FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 10.0, 1e-9, 1e12
+IMMOVABLE = 1e18
+"""Damping of what is held at its bound, so that the others do not step as if it moved with them."""
 
 
 class NormalEquations:
@@ -60,14 +61,6 @@ class NormalEquations:
         local, dense = factor.solve(vector[self.local_index], vector[self.dense_index])
         out = np.empty_like(vector)
         out[self.local_index], out[self.dense_index] = local, dense
-        return out
-
-    def diagonal(self) -> np.ndarray:
-        """Diagonal of J^T J + 1 in the order of z."""
-        out = np.empty(self.local_index.size + self.dense_index.size)
-        if self.band.size:
-            out[self.local_index] = self.band[0]
-        out[self.dense_index] = np.diag(self.corner)
         return out
 
     def posterior_variance(self) -> np.ndarray:
@@ -120,9 +113,10 @@ class _Descent:
 
     def _try(self, normal: NormalEquations, slope: np.ndarray) -> bool:
         """One trial step; whether the objective fell and the step was taken."""
-        step = -normal.solve(normal.factor(self.damping[self.stretches.parameter]), slope)
-        trial = np.maximum(self.z + np.clip(step, -LONGEST_STEP, LONGEST_STEP), self.lower)
         held = (self.z <= self.lower) & (slope == 0)
+        damping = np.where(held, IMMOVABLE, self.damping[self.stretches.parameter])
+        step = -normal.solve(normal.factor(damping), slope)
+        trial = np.maximum(self.z + np.clip(step, -LONGEST_STEP, LONGEST_STEP), self.lower)
         trial[held] = self.z[held]
         predicted = self.residuals - normal.derivative.along(trial - self.z)
         promised = self.share - self.stretches.share(predicted, trial)

@@ -98,10 +98,13 @@ def _detector(model: SpectrumModel, order: OrderModel) -> csr_matrix:
         diags(np.ones(n), format="csr") if order.pixels is None else _pixel_matrix(order.pixels, n)
     )
     if model.line_spread is not None:
-        resolving_power = float(torch.exp(model.line_spread.log_resolving_power.detach()))
+        spread = model.line_spread
+        resolving_power = float(torch.exp(spread.log_resolving_power))
         half = int(np.ceil(4.5 * velocity_sigma(resolving_power) / order.step))
-        offsets = torch.arange(-half, half + 1, dtype=torch.float64) * order.step
-        kernel = line_spread_profile(offsets, resolving_power=resolving_power).numpy()
+        velocity = torch.arange(half, -half - 1, -1, dtype=torch.float64) * order.step  # row less column
+        kernel = line_spread_profile(
+            velocity, resolving_power=resolving_power, h3=spread.h3, h4=spread.h4
+        ).numpy()
         matrix = matrix @ _toeplitz(kernel / kernel.sum(), n)
     scale = order.scale()
     return diags(scale.detach().numpy()) @ matrix if isinstance(scale, Tensor) else matrix
@@ -119,8 +122,8 @@ def _rotate(path: csr_matrix, model: SpectrumModel, order: OrderModel) -> csr_ma
 def _shared_derivatives(order: OrderModel, lines: VoigtLines, velocity: Tensor, index: Tensor) -> np.ndarray:
     """d tau / d (velocity and the three scales shared by all lines), (n, 4), wings and all.
 
-    What single lines lose at the edges of their windows adds up over thousands of lines, so these are not sums of the
-    columns but exact tangents.
+    What single lines lose at the edges of their windows adds up over thousands of lines, so these are not
+    sums of the columns but exact tangents.
     """
     scales = {f"{kind}_scale": getattr(lines, f"{kind}_scale").detach() for kind in LINE_PARAMETERS[1:]}
     columns = []

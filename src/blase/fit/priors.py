@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from blase.fit.parameters import GaussianPrior
@@ -26,8 +27,12 @@ class LinePriorWidths:
     log_sigma: float
     log_gamma: float
 
+    def array(self) -> np.ndarray:
+        """The four widths in the order of the fields."""
+        return np.array([self.centre_shift, self.log_strength, self.log_sigma, self.log_gamma])
 
-STELLAR = LinePriorWidths(centre_shift=0.3, log_strength=0.5, log_sigma=0.15, log_gamma=0.3)
+
+STELLAR = LinePriorWidths(centre_shift=0.3, log_strength=0.7, log_sigma=0.25, log_gamma=0.4)
 TELLURIC = LinePriorWidths(centre_shift=0.03, log_strength=0.2, log_sigma=0.0, log_gamma=0.15)
 
 

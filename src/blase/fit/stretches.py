@@ -1,4 +1,7 @@
-"""Pieces of the spectrum that are damped, accepted and refused one by one: one stubborn blend must not slow the rest."""
+"""Pieces of the spectrum that are damped, accepted and refused one by one.
+
+One stubborn blend must not slow the rest.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ LINES_PER_STRETCH = 30
 class Stretches:
     """Which stretch every pixel and every parameter belongs to.
 
-    `pixel` (n_pixels,) holds 0 .. count - 1; `parameter` (size,) likewise, or `count` for what all stretches share.
+    `pixel` (n_pixels,) holds 0 .. count - 1; `parameter` (size,) likewise, or `count` for what all stretches
+    share.
     """
 
     pixel: np.ndarray

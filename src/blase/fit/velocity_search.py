@@ -44,10 +44,9 @@ def _chi_square(order: SearchOrder, trials: Tensor, transfer: Tensor, degree: in
     pairs = (basis[:, :, None] * basis[:, None, :] * order.weight[:, None, None]).flatten(1)
     normal = (seen**2 @ pairs).unflatten(1, (degree + 1, degree + 1))
     right = (seen * (order.weight * order.flux)) @ basis
-    normal = normal + 1e-12 * torch.diag_embed(
-        normal.diagonal(dim1=1, dim2=2).mean(1, keepdim=True).expand_as(right)
-    )
-    solution = torch.linalg.solve(normal, right)
+    scale = normal.diagonal(dim1=1, dim2=2).mean(1, keepdim=True)
+    ridge = 1e-12 * scale + torch.finfo(scale.dtype).tiny  # also where no pixel is used
+    solution = torch.linalg.solve(normal + torch.diag_embed(ridge.expand_as(right)), right)
     return (order.weight * order.flux**2).sum() - (right * solution).sum(1)
 
 

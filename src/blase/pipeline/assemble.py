@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -223,7 +224,11 @@ def fit_summary(
             }
             for k, (p, s) in enumerate(zip(pixels, slices, strict=True))
         ],
-        "noise_inflation": [float(f) for f in solved.noise_inflation],
+        "noise_inflation": [float(f) for f in solved.state.noise_inflation],
+        "prior_widths": {
+            "stellar": asdict(solved.state.stellar_prior),
+            "telluric": asdict(solved.state.telluric_prior) if settings.telluric else None,
+        },
         "converged": solved.solution.converged,
         "stop_reason": solved.solution.reason,
         "warnings": warnings,

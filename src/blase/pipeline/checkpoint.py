@@ -5,31 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from blase.containers.atomic import atomic_file
 from blase.errors import InputError
+from blase.fit.priors import LinePriorWidths
+from blase.pipeline.solve import Start
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Whitened vector, noise inflation per order and the starting velocities of an unfinished fit."""
+    """Where an unfinished fit stood, and the velocities it started from."""
 
-    z: torch.Tensor
-    noise_inflation: NDArray[np.float64]
+    start: Start
     radial_velocity: float
     vsini: float
 
     def write(self, path: Path, fingerprint: str) -> None:
         """Write atomically; `fingerprint` tells which fit it belongs to."""
+        assert self.start.z is not None
         tensors = {
-            "z": self.z,
-            "noise_inflation": torch.from_numpy(self.noise_inflation.copy()),
-            "start": torch.tensor([self.radial_velocity, self.vsini], dtype=torch.float64),
+            "z": self.start.z,
+            "noise_inflation": torch.from_numpy(self.start.noise_inflation.copy()),
+            "stellar_prior": torch.from_numpy(self.start.stellar_prior.array()),
+            "telluric_prior": torch.from_numpy(self.start.telluric_prior.array()),
+            "velocities": torch.tensor([self.radial_velocity, self.vsini], dtype=torch.float64),
         }
         with atomic_file(path) as temporary:
             save_file(tensors, temporary, metadata={"fingerprint": fingerprint})
@@ -43,15 +45,14 @@ def read_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
     InputError
         where the file is unreadable or belongs to a fit of other data or settings.
     """
-    from safetensors import safe_open
-
     try:
         with safe_open(path, framework="pt") as file:
             belongs = (file.metadata() or {}).get("fingerprint")
         tensors = load_file(path)
-        start = tensors["start"]
-        found = Checkpoint(tensors["z"], tensors["noise_inflation"].numpy(), float(start[0]), float(start[1]))
-    except (OSError, KeyError, SafetensorError) as error:
+        priors = [LinePriorWidths(*tensors[name].tolist()) for name in ("stellar_prior", "telluric_prior")]
+        velocity, vsini = tensors["velocities"].tolist()
+        found = Checkpoint(Start(tensors["z"], tensors["noise_inflation"].numpy(), *priors), velocity, vsini)
+    except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
         raise InputError("the checkpoint cannot be read", path=path, value=error, fix="start without --resume") from error
     if belongs != fingerprint:
         raise InputError(

@@ -27,7 +27,7 @@ from blase.pipeline.heldout import heldout_models
 from blase.pipeline.line_table import line_table
 from blase.pipeline.options import Freedom, freedom
 from blase.pipeline.prepare import Pixels, select_orders, to_pixels, uncovered, without
-from blase.pipeline.solve import Progress, solve
+from blase.pipeline.solve import Progress, Start, solve
 from blase.pipeline.start import LARGEST_VELOCITY, NEAR_GUESS, starting_point
 from blase.results.result import FitResult
 from blase.templates import read_template
@@ -155,15 +155,14 @@ def fit_spectrum(
     pixels = _covered(pixels, stellar, start[0], metadata, log)
     settings = within_reach(settings, pixels)
 
-    def save(z: torch.Tensor, inflation: np.ndarray) -> None:
+    def save(state: Start) -> None:
         if checkpoint is not None:
-            Checkpoint(z, inflation, *start).write(checkpoint, mark)
+            Checkpoint(state, *start).write(checkpoint, mark)
 
     solved = solve(
         pixels,
         settings,
-        start=None if saved is None else saved.z,
-        first_inflation=None if saved is None else saved.noise_inflation,
+        start=None if saved is None else saved.start,
         max_iterations=max_iterations,
         progress=progress,
         checkpoint=save,
@@ -172,7 +171,7 @@ def fit_spectrum(
     heldout = None
     if folds:
         heldout = heldout_models(
-            pixels, settings, solved.noise_inflation, folds=folds, max_iterations=max_iterations, progress=progress
+            pixels, settings, solved.state, folds=folds, max_iterations=max_iterations, progress=progress
         )
         log.done("held-out pixels")
     notes = [*metadata.notes, *log.notes]

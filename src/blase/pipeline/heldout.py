@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 from blase.constants import SPEED_OF_LIGHT
 from blase.pipeline.build import Settings
 from blase.pipeline.prepare import Pixels, without
-from blase.pipeline.solve import Progress, solve
+from blase.pipeline.solve import Progress, Start, solve
 
 FloatArray = NDArray[np.float64]
 
@@ -33,7 +35,7 @@ def fold_of_pixels(pixels: Pixels, folds: int, resolving_power: float) -> NDArra
 def heldout_models(
     pixels: list[Pixels],
     settings: Settings,
-    noise_inflation: FloatArray,
+    state: Start,
     *,
     folds: int,
     max_iterations: int = 60,
@@ -41,7 +43,7 @@ def heldout_models(
 ) -> FloatArray:
     """Model (total pixels,) where every pixel is predicted by a fit that left its block out.
 
-    Each fold starts from the clone, with the same starting velocity and noise inflation as the fit of all pixels.
+    Each fold starts from the clone, with the same starting velocity, noise inflation and prior widths as the fit of all pixels.
     """
     assignment = [fold_of_pixels(p, folds, settings.resolving_power) for p in pixels]
     predicted = np.full(sum(p.flux.numel() for p in pixels), np.nan)
@@ -51,7 +53,8 @@ def heldout_models(
         solved = solve(
             kept,
             settings,
-            noise_inflation=noise_inflation,
+            start=replace(state, z=None),
+            fixed=True,
             max_iterations=max_iterations,
             stage=f"held-out fold {fold + 1} of {folds}",
             progress=progress,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from blase.fit.jacobian import jacobian
 from blase.fit.levenberg_marquardt import NormalEquations, minimise_structured
 from blase.fit.line_columns import LINE_PARAMETERS
 from blase.fit.objective import Objective
+from blase.fit.priors import LinePriorWidths
 from blase.fit.stretches import Stretches
 from blase.functional.doppler import doppler_factor
 from blase.model.forward import SpectrumModel
@@ -26,23 +27,42 @@ Progress = Callable[[dict[str, Any]], None]
 
 TOLERANCE = 0.1
 """A fit ends when a step gains less than this in ln(posterior), a fifth of one standard deviation of one parameter."""
-_INFLATION_ROUNDS = 6
-_INFLATION_SETTLED = 0.03
-"""Relative change of the noise inflation below which it has settled."""
+LARGEST_CHANGE = 4.0
+"""Prior widths stay within this factor of where they began."""
+_PASSES = 8
+_SETTLED = 0.05
+"""Relative change of noise inflation and prior widths below which they have settled."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a pass of the fit starts: whitened vector (None: at the clone), noise inflation per order, prior widths."""
+
+    z: torch.Tensor | None
+    noise_inflation: FloatArray
+    stellar_prior: LinePriorWidths
+    telluric_prior: LinePriorWidths
+
+    def settled(self, before: Start) -> bool:
+        """Whether noise and widths agree with those `before`."""
+        now = np.concatenate([self.noise_inflation, self.stellar_prior.array(), self.telluric_prior.array()])
+        then = np.concatenate([before.noise_inflation, before.stellar_prior.array(), before.telluric_prior.array()])
+        change = np.abs(np.log(np.where(then > 0, now, 1.0) / np.where(then > 0, then, 1.0)))
+        return bool(change.max() < _SETTLED)
 
 
 @dataclass(frozen=True)
 class Solved:
     """A fit that has ended.
 
-    `noise_inflation` and `effective` (n_orders,): factor on the errors of every order and its share of the effective
-    number of parameters. `variance_ratio` (size,): posterior over prior variance of every entry of z;
+    `state` holds the noise inflation and the prior widths it ended with; `effective` (n_orders,) the effective
+    number of parameters of every order. `variance_ratio` (size,): posterior over prior variance of every entry of z;
     `covariance` of the dense entries `dense_index` of z (whitened).
     """
 
     objective: Objective
     solution: Solution
-    noise_inflation: FloatArray
+    state: Start
     effective: FloatArray
     variance_ratio: FloatArray
     covariance: FloatArray
@@ -105,16 +125,15 @@ def _stretches(objective: Objective, pixels: list[Pixels]) -> Stretches:
 def _once(
     pixels: list[Pixels],
     settings: Settings,
-    inflation: FloatArray,
-    start: torch.Tensor | None,
+    state: Start,
     stage: str,
     history: list[dict[str, Any]],
     progress: Progress | None,
     max_iterations: int,
     tolerance: float,
 ) -> tuple[Objective, Solution]:
-    objective = build_objective(pixels, settings, inflation)
-    z = objective.space.pack(objective.model) if start is None else start
+    objective = build_objective(pixels, settings, state.noise_inflation)
+    z = objective.space.pack(objective.model) if state.z is None else state.z
 
     def tell(iteration: int, value: float) -> None:
         entry = {"stage": stage, "iteration": iteration, "objective": value, "residual_rms": None}
@@ -137,39 +156,74 @@ def solve(
     pixels: list[Pixels],
     settings: Settings,
     *,
-    start: torch.Tensor | None = None,
-    noise_inflation: FloatArray | None = None,
-    first_inflation: FloatArray | None = None,
+    start: Start | None = None,
+    fixed: bool = False,
     max_iterations: int = 60,
     stage: str = "fit",
     progress: Progress | None = None,
-    checkpoint: Callable[[torch.Tensor, FloatArray], None] | None = None,
+    checkpoint: Callable[[Start], None] | None = None,
 ) -> Solved:
     """Fit all orders together.
 
-    Without a given `noise_inflation` the errors of every order are enlarged until chi-square equals the pixels less the
-    effective parameters (MacKay 1992, Neural Comput. 4, 415, eq. 4.9, with the trace of the hat matrix), never
-    below the stated errors; `first_inflation` says where to begin.
+    Unless `fixed`, the errors of every order and the prior widths of every class of lines are re-estimated after each
+    pass until they settle: the errors so that chi-square equals the pixels less the effective parameters (MacKay 1992,
+    Neural Comput. 4, 415, eq. 4.9), never below the stated ones; the widths by the EM step
+    width^2 <- width^2 mean(z^2 + posterior variance), within a factor `LARGEST_CHANGE` of where they began.
     """
     slices, history = order_slices(pixels), []
     counts = np.array([p.n_used for p in pixels], dtype=float)
-    fixed = noise_inflation is not None
-    given = noise_inflation if fixed else first_inflation
-    inflation = np.ones(len(pixels)) if given is None else given
-    for number in range(1, _INFLATION_ROUNDS + 1):
+    state = start or Start(None, np.ones(len(pixels)), settings.stellar_prior, settings.telluric_prior)
+    passes = 1 if fixed else _PASSES
+    for number in range(1, passes + 1):
         name = stage if fixed else f"{stage}, pass {number}"
-        tolerance = TOLERANCE * (1 if fixed else max(1, 10 - 4 * number))
-        objective, solution = _once(
-            pixels, settings, inflation, start, name, history, progress, max_iterations, tolerance
-        )
+        tolerance = TOLERANCE * (1 if fixed else max(1, 10 - 3 * number))
+        current = replace(settings, stellar_prior=state.stellar_prior, telluric_prior=state.telluric_prior)
+        objective, solution = _once(pixels, current, state, name, history, progress, max_iterations, tolerance)
         ratio, effective, covariance, dense = _analyse(objective, slices)
+        if number == passes:
+            break
+        wanted = _inflated(objective, solution, slices, state.noise_inflation, counts - effective)
+        stellar = _learned(objective, solution, ratio, "star", state.stellar_prior, settings.stellar_prior)
+        telluric = _learned(objective, solution, ratio, "atmosphere", state.telluric_prior, settings.telluric_prior)
+        found = Start(None, wanted, stellar, telluric)
         if checkpoint is not None:
-            checkpoint(solution.z, inflation)
-        if fixed:
+            checkpoint(replace(state, z=solution.z))
+        if tolerance == TOLERANCE and found.settled(state):
             break
-        free = np.maximum(counts - effective, 1.0)
-        wanted = np.maximum(inflation * np.sqrt(_chi_square(objective, solution, slices) / free), 1.0)
-        if np.all(np.abs(np.log(wanted / inflation)) < _INFLATION_SETTLED):
-            break
-        inflation, start = wanted, solution.z
-    return Solved(objective, solution, inflation, effective, ratio, covariance, dense, history)
+        state = replace(found, z=_whitened_anew(objective, solution, pixels, replace(current, stellar_prior=stellar, telluric_prior=telluric)))
+    return Solved(objective, solution, state, effective, ratio, covariance, dense, history)
+
+
+def _inflated(
+    objective: Objective, solution: Solution, slices: list[slice], inflation: FloatArray, free: FloatArray
+) -> FloatArray:
+    """Noise inflation at which chi-square would equal its degrees of freedom `free` (n_orders,)."""
+    return np.maximum(inflation * np.sqrt(_chi_square(objective, solution, slices) / np.maximum(free, 1.0)), 1.0)
+
+
+def _learned(
+    objective: Objective,
+    solution: Solution,
+    ratio: FloatArray,
+    prefix: str,
+    widths: LinePriorWidths,
+    first: LinePriorWidths,
+) -> LinePriorWidths:
+    """Prior widths of every free class of lines after one EM step."""
+    z, found = solution.z.numpy(), {}
+    for kind in LINE_PARAMETERS:
+        where = objective.space.slices.get(f"{prefix}.lines.{kind}")
+        if where is not None and where.stop > where.start:
+            start = getattr(first, kind)
+            width = getattr(widths, kind) * np.sqrt(np.mean(z[where] ** 2 + ratio[where]))
+            found[kind] = float(np.clip(width, start / LARGEST_CHANGE, start * LARGEST_CHANGE))
+    return replace(widths, **found)
+
+
+def _whitened_anew(
+    objective: Objective, solution: Solution, pixels: list[Pixels], settings: Settings
+) -> torch.Tensor:
+    """The solution as a whitened vector under the priors of `settings`."""
+    values = objective.space.unpack(solution.z)
+    space = build_objective(pixels, settings, np.ones(len(pixels))).space
+    return torch.cat([((values[n] - p.mean) / p.width).reshape(-1) for n, p in space.priors.items()])
