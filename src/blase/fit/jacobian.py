@@ -12,7 +12,14 @@ from torch import Tensor
 from torch.func import functional_call, jvp
 
 from blase.constants import SPEED_OF_LIGHT
-from blase.fit.line_columns import LINE_PARAMETERS, LineColumns, order_line_columns, window_half_width
+from blase.fit.line_columns import (
+    LINE_PARAMETERS,
+    LineColumns,
+    OrderSpectra,
+    order_line_columns,
+    order_spectra,
+    window_half_width,
+)
 from blase.fit.objective import Data
 from blase.fit.parameters import ParameterSpace
 from blase.model.forward import OrderModel, SpectrumModel
@@ -107,18 +114,16 @@ def _named(named: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in named.items() if name.startswith(prefix)}
 
 
-def _optics(model: SpectrumModel, order: OrderModel) -> Callable[[dict[str, Tensor]], Tensor]:
-    """Flux of one order as a function of everything but its lines, whose optical depths are computed once."""
-    with torch.no_grad():
-        intrinsic = None if model.star is None else model.star.intrinsic(order.grid, order.stellar)
-        ones = torch.ones_like(order.grid.wavelength)
-        transmission = ones if model.atmosphere is None else model.atmosphere(order.grid, order.telluric)
+def _optics(
+    model: SpectrumModel, order: OrderModel, spectra: OrderSpectra
+) -> Callable[[dict[str, Tensor]], Tensor]:
+    """Flux of one order as a function of everything but its lines, whose spectra are given."""
 
     def flux(named: dict[str, Tensor]) -> Tensor:
-        rotated = ones
-        if model.star is not None and intrinsic is not None:
-            rotated = model.star.rotate(intrinsic, order.step, **_named(named, "star."))
-        light = rotated * transmission
+        rotated = spectra.rotated
+        if model.star is not None:
+            rotated = model.star.rotate(spectra.intrinsic, order.step, **_named(named, "star."))
+        light = rotated * spectra.transmission
         if model.line_spread is not None:
             light = functional_call(model.line_spread, _named(named, "line_spread."), (light, order.step))
         return order.scale() * order.detect(light, None)
@@ -126,11 +131,13 @@ def _optics(model: SpectrumModel, order: OrderModel) -> Callable[[dict[str, Tens
     return flux
 
 
-def _optics_columns(model: SpectrumModel, order: OrderModel, names: list[str]) -> dict[str, np.ndarray]:
+def _optics_columns(
+    model: SpectrumModel, order: OrderModel, spectra: OrderSpectra, names: list[str]
+) -> dict[str, np.ndarray]:
     """Columns (n_pixels,) of scalar parameters of rotation and line spread, by forward-mode autodiff."""
     if not names:
         return {}
-    flux, known = _optics(model, order), dict(model.named_parameters())
+    flux, known = _optics(model, order, spectra), dict(model.named_parameters())
     out = {}
     for name in names:
         value = known[name].detach()
@@ -140,18 +147,21 @@ def _optics_columns(model: SpectrumModel, order: OrderModel, names: list[str]) -
     return out
 
 
-def _continuum_columns(model: SpectrumModel, order: OrderModel) -> np.ndarray:
+def _continuum_columns(model: SpectrumModel, order: OrderModel, spectra: OrderSpectra) -> np.ndarray:
     """Columns (n_pixels, degree + 1) of an order's own continuum, in which the model is linear."""
     assert order.continuum is not None
     with torch.no_grad():
-        rotated, transmission = order.absorption(model.star, model.atmosphere)
-        seen = order.detect(rotated * transmission, model.line_spread)
+        seen = order.detect(spectra.rotated * spectra.transmission, model.line_spread)
         seen = seen if order.blaze is None else seen * order.blaze
         return (seen[:, None] * order.continuum.basis).numpy()
 
 
 def _dense_block(
-    model: SpectrumModel, space: ParameterSpace, answers: list[dict[str, LineColumns]], rows: list[int]
+    model: SpectrumModel,
+    space: ParameterSpace,
+    spectra: list[OrderSpectra],
+    answers: list[dict[str, LineColumns]],
+    rows: list[int],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Columns of all parameters that are not of single lines, and their entries of z."""
     names = [n for n in space.slices if n.rsplit(".", 1)[1] not in LINE_PARAMETERS]
@@ -162,18 +172,20 @@ def _dense_block(
     )
     place = {int(e): k for k, e in enumerate(entries)}
     columns, top = np.zeros((sum(rows), entries.size)), 0
-    for number, (order, answer, height) in enumerate(zip(model.orders, answers, rows, strict=True)):
+    for number, (order, light, answer, height) in enumerate(
+        zip(model.orders, spectra, answers, rows, strict=True)
+    ):
         here = columns[top : top + height]
         for name in names:
             if name in _SHARED:
                 prefix, kind = _SHARED[name]
                 here[:, place[space.slices[name].start]] = answer[prefix].together[:, kind]
-        for name, column in _optics_columns(model, order, optics).items():
+        for name, column in _optics_columns(model, order, light, optics).items():
             here[:, place[space.slices[name].start]] = column
         own = space.slices.get(f"orders.{number}.continuum.coefficients")
         if own is not None:
             here[:, place[own.start] : place[own.start] + own.stop - own.start] = _continuum_columns(
-                model, order
+                model, order, light
             )
         top += height
     return columns, entries
@@ -188,9 +200,10 @@ def _widths(space: ParameterSpace) -> np.ndarray:
 
 def jacobian(model: SpectrumModel, data: Data, space: ParameterSpace) -> Jacobian:
     """Jacobian of `model` / sigma at its current parameters, rows of unused pixels zero."""
-    answers = [order_line_columns(model, order) for order in model.orders]
+    spectra = [order_spectra(model, order) for order in model.orders]
+    answers = [order_line_columns(model, o, light) for o, light in zip(model.orders, spectra, strict=True)]
     rows = [next(iter(answer.values())).columns.shape[0] for answer in answers]
-    others, other_entries = _dense_block(model, space, answers, rows)
+    others, other_entries = _dense_block(model, space, spectra, answers, rows)
     blocks = [
         _line_block(
             model, space, prefix, [a[prefix] for a in answers], [getattr(o, kind) for o in model.orders]

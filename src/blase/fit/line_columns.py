@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.sparse import csc_matrix, csr_matrix, diags
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call, jvp
 
 from blase.constants import SPEED_OF_LIGHT
 from blase.functional.line_spread import line_spread_profile, velocity_sigma
-from blase.functional.optical_depth import near_half_width
+from blase.functional.optical_depth import near_half_width, optical_depth_tangent
 from blase.functional.optical_depth_numba import window_derivatives
 from blase.functional.pixels import PixelWeights
 from blase.functional.rotation import rotation_stencil
@@ -126,40 +126,74 @@ def _shared_derivatives(order: OrderModel, lines: VoigtLines, velocity: Tensor, 
     sums of the columns but exact tangents.
     """
     scales = {f"{kind}_scale": getattr(lines, f"{kind}_scale").detach() for kind in LINE_PARAMETERS[1:]}
+    point = {"velocity": velocity.detach()} | scales
+
+    def observed(values: dict[str, Tensor]) -> dict[str, Tensor]:
+        named = {name: value for name, value in values.items() if name != "velocity"}
+        return functional_call(
+            _Observed(lines), {f"lines.{n}": v for n, v in named.items()}, (values["velocity"], index)
+        )
+
     columns = []
-    for name in ("velocity", *scales):
-        point = velocity.detach() if name == "velocity" else scales[name]
-
-        def depth(value: Tensor, name: str = name) -> Tensor:
-            named = scales if name == "velocity" else {**scales, name: value}
-            moving = value if name == "velocity" else velocity.detach()
-            return functional_call(lines, named, (order.grid, moving, index))
-
-        columns.append(jvp(depth, (point,), (torch.ones_like(point),))[1].detach().numpy())
+    for name in point:
+        direction = {n: torch.ones_like(v) if n == name else torch.zeros_like(v) for n, v in point.items()}
+        seen, change = jvp(observed, (point,), (direction,), has_aux=False)[:2]
+        columns.append(optical_depth_tangent(order.grid, seen, change).numpy())
     return np.stack(columns, axis=1)
+
+
+class _Observed(nn.Module):
+    """`VoigtLines.observed` as the call of a module, so that its parameters can be exchanged."""
+
+    def __init__(self, lines: VoigtLines) -> None:
+        super().__init__()
+        self.lines = lines
+
+    def forward(self, velocity: Tensor, index: Tensor) -> dict[str, Tensor]:
+        return self.lines.observed(velocity, index)
 
 
 def _columns(path: csr_matrix, slopes: csc_matrix, shared: np.ndarray) -> LineColumns:
     return LineColumns((path @ slopes).tocsr(), np.asarray(path @ shared))
 
 
+@dataclass(frozen=True)
+class OrderSpectra:
+    """Spectra of one order on its grid, each (n,), computed once for all columns of a Jacobian."""
+
+    intrinsic: Tensor
+    rotated: Tensor
+    transmission: Tensor
+
+
 @torch.no_grad()
-def order_line_columns(model: SpectrumModel, order: OrderModel) -> dict[str, LineColumns]:
+def order_spectra(model: SpectrumModel, order: OrderModel) -> OrderSpectra:
+    """Unrotated star, rotated star and transmission; ones where the model has none."""
+    ones = torch.ones_like(order.grid.wavelength)
+    intrinsic = ones if model.star is None else model.star.intrinsic(order.grid, order.stellar)
+    rotated = ones if model.star is None else model.star.rotate(intrinsic, order.step)
+    transmission = ones if model.atmosphere is None else model.atmosphere(order.grid, order.telluric)
+    return OrderSpectra(intrinsic, rotated, transmission)
+
+
+@torch.no_grad()
+def order_line_columns(
+    model: SpectrumModel, order: OrderModel, spectra: OrderSpectra
+) -> dict[str, LineColumns]:
     """Answers of one order to the lines of the star (`"star"`) and of the atmosphere (`"atmosphere"`)."""
     detector = _detector(model, order)
-    rotated, transmission = (t.numpy() for t in order.absorption(model.star, model.atmosphere))
+    rotated, transmission = spectra.rotated.numpy(), spectra.transmission.numpy()
     out = {}
     if model.star is not None:
-        path = _rotate(detector @ diags(transmission), model, order)
-        intrinsic = model.star.intrinsic(order.grid, order.stellar).numpy()
+        path = _rotate(detector @ diags(transmission), model, order) @ diags(-spectra.intrinsic.numpy())
         slopes = line_derivatives(
             order.grid.array, model.star.lines, model.star.radial_velocity, order.stellar
         )
         shared = _shared_derivatives(order, model.star.lines, model.star.radial_velocity, order.stellar)
-        out["star"] = _columns(path @ diags(-intrinsic), slopes, shared)
+        out["star"] = _columns(path, slopes, shared)
     if model.atmosphere is not None:
-        wind = model.atmosphere.wind_velocity
+        path, wind = detector @ diags(-rotated * transmission), model.atmosphere.wind_velocity
         slopes = line_derivatives(order.grid.array, model.atmosphere.lines, wind, order.telluric)
         shared = _shared_derivatives(order, model.atmosphere.lines, wind, order.telluric)
-        out["atmosphere"] = _columns(detector @ diags(-rotated * transmission), slopes, shared)
+        out["atmosphere"] = _columns(path, slopes, shared)
     return out

@@ -282,3 +282,23 @@ def optical_depth(
     if name not in BACKENDS:
         raise InputError("unknown optical-depth back end", value=name, expected=f"one of {sorted(BACKENDS)}")
     return BACKENDS[name](grid, (centre, strength, sigma, gamma), tolerance)
+
+
+def optical_depth_tangent(
+    grid: Sampling,
+    lines: dict[str, Tensor],
+    along: dict[str, Tensor],
+    *,
+    tolerance: float = DEFAULT_TOLERANCE,
+) -> Tensor:
+    """Directional derivative (n,) of `optical_depth` at `lines` for changes `along`, without its value.
+
+    Both are dictionaries of `centre`, `strength`, `sigma` and `gamma`, each (n_lines,) [Angstrom].
+    """
+    names = ("centre", "strength", "sigma", "gamma")
+    here, change = tuple(lines[n].detach() for n in names), tuple(along[n].detach() for n in names)
+    if grid.wavelength.device.type != "cpu":
+        return torch.func.jvp(lambda *p: _torch_backend(grid, p, tolerance), here, change)[1]
+    if not here[0].numel():
+        return torch.zeros_like(grid.wavelength)
+    return torch.from_numpy(_numba_tangent(grid, *(tuple(map(_array, p)) for p in (here, change)), tolerance))
