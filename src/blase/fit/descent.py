@@ -26,7 +26,7 @@ class Solution:
 
 
 def minimise_by_descent(
-    objective: Objective,
+    objective: Objective[Any],
     start: Tensor,
     *,
     max_iterations: int = 2000,

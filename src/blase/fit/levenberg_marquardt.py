@@ -74,7 +74,7 @@ class NormalEquations:
 class _Descent:
     """State of one damped Gauss-Newton descent; `advance` makes one step."""
 
-    def __init__(self, objective: Objective, start: Tensor, stretches: Stretches) -> None:
+    def __init__(self, objective: Objective[SpectrumModel], start: Tensor, stretches: Stretches) -> None:
         if not isinstance(objective.model, SpectrumModel):
             raise InputError(
                 "the structured solver knows the standard forward model only",
@@ -142,7 +142,7 @@ class _Descent:
 
 
 def minimise_structured(
-    objective: Objective,
+    objective: Objective[SpectrumModel],
     start: Tensor,
     *,
     stretches: Stretches | None = None,
@@ -165,7 +165,7 @@ def minimise_structured(
 
 
 def _minimise(
-    objective: Objective,
+    objective: Objective[SpectrumModel],
     start: Tensor,
     stretches: Stretches | None,
     max_iterations: int,

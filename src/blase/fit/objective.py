@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from blase.fit.parameters import ParameterSpace
+
+Model = TypeVar("Model", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -20,13 +23,13 @@ class Data:
     used: Tensor  # bool
 
 
-class Objective:
+class Objective(Generic[Model]):
     """-ln posterior of `model` given `data`, up to a constant, as a function of the whitened vector z.
 
     Any module whose call returns (n_pixels,) will do; derivatives come from autograd.
     """
 
-    def __init__(self, model: nn.Module, data: Data, space: ParameterSpace) -> None:
+    def __init__(self, model: Model, data: Data, space: ParameterSpace) -> None:
         self.model, self.data, self.space = model, data, space
 
     def predict(self, z: Tensor) -> Tensor:

@@ -301,4 +301,5 @@ def optical_depth_tangent(
         return torch.func.jvp(lambda *p: _torch_backend(grid, p, tolerance), here, change)[1]
     if not here[0].numel():
         return torch.zeros_like(grid.wavelength)
-    return torch.from_numpy(_numba_tangent(grid, *(tuple(map(_array, p)) for p in (here, change)), tolerance))
+    arrays, tangents = tuple(map(_array, here)), tuple(map(_array, change))
+    return torch.from_numpy(_numba_tangent(grid, arrays, tangents, tolerance))

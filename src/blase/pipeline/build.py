@@ -88,7 +88,9 @@ def _order_model(pixels: Pixels, settings: Settings, step: float) -> OrderModel:
         pixels=weights,
         stellar=lines_that_matter(settings.star.lines, grid.array, settings.radial_velocity),
         telluric=(
-            lines_that_matter(telluric.lines, grid.array, settings.wind_velocity) if telluric else torch.arange(0)
+            lines_that_matter(telluric.lines, grid.array, settings.wind_velocity)
+            if telluric
+            else torch.arange(0)
         ),
         continuum=LegendreContinuum(coordinate, degree=settings.continuum_degree),
         blaze=pixels.blaze,
@@ -105,7 +107,9 @@ def build_model(pixels: list[Pixels], settings: Settings) -> SpectrumModel:
         vsini=settings.vsini,
         limb_darkening=settings.limb_darkening,
     )
-    atmosphere = telluric and Atmosphere(voigt_lines(telluric.lines), wind_velocity=settings.wind_velocity)
+    atmosphere = None
+    if telluric is not None:
+        atmosphere = Atmosphere(voigt_lines(telluric.lines), wind_velocity=settings.wind_velocity)
     spread = LineSpread(settings.resolving_power, gaussian="line_spread_shape" not in settings.freedom.freed)
     orders = [_order_model(p, settings, step) for p in pixels]
     return SpectrumModel(orders, star=star, atmosphere=atmosphere, line_spread=spread)
@@ -123,7 +127,9 @@ def build_priors(model: SpectrumModel, settings: Settings) -> dict[str, Gaussian
         priors["star.limb_darkening"] = scalar_prior(settings.limb_darkening, LIMB_DARKENING_PRIOR, lower=0.0)
     if free("resolving_power") and settings.resolving_power_error > 0:
         relative = settings.resolving_power_error / settings.resolving_power
-        priors["line_spread.log_resolving_power"] = scalar_prior(float(np.log(settings.resolving_power)), relative)
+        priors["line_spread.log_resolving_power"] = scalar_prior(
+            float(np.log(settings.resolving_power)), relative
+        )
     if free("line_spread_shape"):
         for name in ("line_spread.h3", "line_spread.h4"):
             priors[name] = scalar_prior(0.0, LINE_SPREAD_SHAPE_PRIOR)
@@ -139,7 +145,10 @@ def build_priors(model: SpectrumModel, settings: Settings) -> dict[str, Gaussian
 def _scale_priors(model: SpectrumModel, settings: Settings) -> dict[str, GaussianPrior]:
     """Scales shared by all lines of a class, free where single lines of that class are."""
     priors: dict[str, GaussianPrior] = {}
-    for origin, prefix, part in (("stellar", "star", model.star), ("telluric", "atmosphere", model.atmosphere)):
+    for origin, prefix, part in (
+        ("stellar", "star", model.star),
+        ("telluric", "atmosphere", model.atmosphere),
+    ):
         if part is None:
             continue
         for kind, width in SCALE_PRIORS[origin].items():
@@ -166,7 +175,9 @@ def _line_priors(model: SpectrumModel, settings: Settings) -> dict[str, Gaussian
     return priors
 
 
-def build_objective(pixels: list[Pixels], settings: Settings, noise_inflation: np.ndarray) -> Objective:
+def build_objective(
+    pixels: list[Pixels], settings: Settings, noise_inflation: np.ndarray
+) -> Objective[SpectrumModel]:
     """Objective of all orders, each order's errors enlarged by its `noise_inflation` (n_orders,)."""
     model = build_model(pixels, settings)
     sigma = torch.cat([p.sigma * float(f) for p, f in zip(pixels, noise_inflation, strict=True)])

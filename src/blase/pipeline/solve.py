@@ -26,7 +26,8 @@ FloatArray = NDArray[np.float64]
 Progress = Callable[[dict[str, Any]], None]
 
 TOLERANCE = 0.1
-"""A fit ends when a step gains less than this in ln(posterior), a fifth of one standard deviation of one parameter."""
+"""A fit ends when a step gains less than this in ln(posterior), a fifth of one standard deviation of one
+parameter."""
 LARGEST_CHANGE = 4.0
 """Prior widths stay within this factor of where they began."""
 _PASSES = 8
@@ -36,7 +37,9 @@ _SETTLED = 0.05
 
 @dataclass(frozen=True)
 class Start:
-    """Where a pass of the fit starts: whitened vector (None: at the clone), noise inflation per order, prior widths."""
+    """Where a pass of the fit starts: whitened vector (None: at the clone), noise inflation per order, prior
+    widths.
+    """
 
     z: torch.Tensor | None
     noise_inflation: FloatArray
@@ -46,7 +49,9 @@ class Start:
     def settled(self, before: Start) -> bool:
         """Whether noise and widths agree with those `before`."""
         now = np.concatenate([self.noise_inflation, self.stellar_prior.array(), self.telluric_prior.array()])
-        then = np.concatenate([before.noise_inflation, before.stellar_prior.array(), before.telluric_prior.array()])
+        then = np.concatenate(
+            [before.noise_inflation, before.stellar_prior.array(), before.telluric_prior.array()]
+        )
         change = np.abs(np.log(np.where(then > 0, now, 1.0) / np.where(then > 0, then, 1.0)))
         return bool(change.max() < _SETTLED)
 
@@ -55,12 +60,12 @@ class Start:
 class Solved:
     """A fit that has ended.
 
-    `state` holds the noise inflation and the prior widths it ended with; `effective` (n_orders,) the effective
-    number of parameters of every order. `variance_ratio` (size,): posterior over prior variance of every entry of z;
-    `covariance` of the dense entries `dense_index` of z (whitened).
+    `state` holds the noise inflation and the prior widths it ended with; `effective` (n_orders,) the
+    effective number of parameters of every order. `variance_ratio` (size,): posterior over prior variance of
+    every entry of z; `covariance` of the dense entries `dense_index` of z (whitened).
     """
 
-    objective: Objective
+    objective: Objective[SpectrumModel]
     solution: Solution
     state: Start
     effective: FloatArray
@@ -72,9 +77,7 @@ class Solved:
     @property
     def model(self) -> SpectrumModel:
         """The model at the solution."""
-        model = self.objective.model
-        assert isinstance(model, SpectrumModel)
-        return model
+        return self.objective.model
 
 
 def order_slices(pixels: list[Pixels]) -> list[slice]:
@@ -95,30 +98,34 @@ def _shares(normal: NormalEquations, slices: list[slice], removed: FloatArray) -
     return (parts / np.where(total > 0, total, 1.0)) @ removed
 
 
-def _analyse(objective: Objective, slices: list[slice]) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.int64]]:
+def _analyse(
+    objective: Objective[SpectrumModel], slices: list[slice]
+) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.int64]]:
     normal = NormalEquations(jacobian(objective.model, objective.data, objective.space))
     ratio = normal.posterior_variance()
     covariance = normal.factor(np.zeros(objective.space.size)).dense_inverse()
     return ratio, _shares(normal, slices, 1 - ratio), covariance, normal.dense_index
 
 
-def _chi_square(objective: Objective, solution: Solution, slices: list[slice]) -> FloatArray:
+def _chi_square(objective: Objective[SpectrumModel], solution: Solution, slices: list[slice]) -> FloatArray:
     with torch.no_grad():
         squares = objective.residuals(solution.z).numpy() ** 2
     return np.array([squares[where].sum() for where in slices])
 
 
-def _stretches(objective: Objective, pixels: list[Pixels]) -> Stretches:
+def _stretches(objective: Objective[SpectrumModel], pixels: list[Pixels]) -> Stretches:
     """Stretches of neighbouring lines, star and atmosphere together, by observed wavelength."""
     model, space = objective.model, objective.space
     wavelength = np.full(space.size, np.nan)
-    velocities = {"star": model.star and model.star.radial_velocity}
-    velocities["atmosphere"] = model.atmosphere and model.atmosphere.wind_velocity
+    parts = {}
+    if model.star is not None:
+        parts["star"] = (model.star.lines, model.star.radial_velocity)
+    if model.atmosphere is not None:
+        parts["atmosphere"] = (model.atmosphere.lines, model.atmosphere.wind_velocity)
     for name, where in space.slices.items():
         if name.rsplit(".", 1)[1] in LINE_PARAMETERS:
-            part = name.split(".", 1)[0]
-            lines = getattr(model, part).lines
-            wavelength[where] = (lines.centre * doppler_factor(velocities[part].detach())).numpy()
+            lines, velocity = parts[name.split(".", 1)[0]]
+            wavelength[where] = (lines.centre * doppler_factor(velocity.detach())).numpy()
     return Stretches.by_wavelength(np.concatenate([p.wavelength for p in pixels]), wavelength)
 
 
@@ -131,7 +138,7 @@ def _once(
     progress: Progress | None,
     max_iterations: int,
     tolerance: float,
-) -> tuple[Objective, Solution]:
+) -> tuple[Objective[SpectrumModel], Solution]:
     objective = build_objective(pixels, settings, state.noise_inflation)
     z = objective.space.pack(objective.model) if state.z is None else state.z
 
@@ -165,12 +172,14 @@ def solve(
 ) -> Solved:
     """Fit all orders together.
 
-    Unless `fixed`, the errors of every order and the prior widths of every class of lines are re-estimated after each
-    pass until they settle: the errors so that chi-square equals the pixels less the effective parameters (MacKay 1992,
-    Neural Comput. 4, 415, eq. 4.9), never below the stated ones; the widths by the EM step
-    width^2 <- width^2 mean(z^2 + posterior variance), within a factor `LARGEST_CHANGE` of where they began.
+    Unless `fixed`, the errors of every order and the prior widths of every class of lines are re-estimated
+    after each pass until they settle: the errors so that chi-square equals the pixels less the effective
+    parameters (MacKay 1992, Neural Comput. 4, 415, eq. 4.9), never below the stated ones; the widths by the
+    EM step width^2 <- width^2 mean(z^2 + posterior variance), within a factor `LARGEST_CHANGE` of where they
+    began.
     """
-    slices, history = order_slices(pixels), []
+    slices = order_slices(pixels)
+    history: list[dict[str, Any]] = []
     counts = np.array([p.n_used for p in pixels], dtype=float)
     state = start or Start(None, np.ones(len(pixels)), settings.stellar_prior, settings.telluric_prior)
     passes = 1 if fixed else _PASSES
@@ -178,31 +187,42 @@ def solve(
         name = stage if fixed else f"{stage}, pass {number}"
         tolerance = TOLERANCE * (1 if fixed else max(1, 10 - 3 * number))
         current = replace(settings, stellar_prior=state.stellar_prior, telluric_prior=state.telluric_prior)
-        objective, solution = _once(pixels, current, state, name, history, progress, max_iterations, tolerance)
+        objective, solution = _once(
+            pixels, current, state, name, history, progress, max_iterations, tolerance
+        )
         ratio, effective, covariance, dense = _analyse(objective, slices)
         if number == passes:
             break
         wanted = _inflated(objective, solution, slices, state.noise_inflation, counts - effective)
         stellar = _learned(objective, solution, ratio, "star", state.stellar_prior, settings.stellar_prior)
-        telluric = _learned(objective, solution, ratio, "atmosphere", state.telluric_prior, settings.telluric_prior)
+        telluric = _learned(
+            objective, solution, ratio, "atmosphere", state.telluric_prior, settings.telluric_prior
+        )
         found = Start(None, wanted, stellar, telluric)
         if checkpoint is not None:
             checkpoint(replace(state, z=solution.z))
         if tolerance == TOLERANCE and found.settled(state):
             break
-        state = replace(found, z=_whitened_anew(objective, solution, pixels, replace(current, stellar_prior=stellar, telluric_prior=telluric)))
+        current = replace(current, stellar_prior=stellar, telluric_prior=telluric)
+        state = replace(found, z=_whitened_anew(objective, solution, pixels, current))
     return Solved(objective, solution, state, effective, ratio, covariance, dense, history)
 
 
 def _inflated(
-    objective: Objective, solution: Solution, slices: list[slice], inflation: FloatArray, free: FloatArray
+    objective: Objective[SpectrumModel],
+    solution: Solution,
+    slices: list[slice],
+    inflation: FloatArray,
+    free: FloatArray,
 ) -> FloatArray:
     """Noise inflation at which chi-square would equal its degrees of freedom `free` (n_orders,)."""
-    return np.maximum(inflation * np.sqrt(_chi_square(objective, solution, slices) / np.maximum(free, 1.0)), 1.0)
+    return np.maximum(
+        inflation * np.sqrt(_chi_square(objective, solution, slices) / np.maximum(free, 1.0)), 1.0
+    )
 
 
 def _learned(
-    objective: Objective,
+    objective: Objective[SpectrumModel],
     solution: Solution,
     ratio: FloatArray,
     prefix: str,
@@ -221,7 +241,7 @@ def _learned(
 
 
 def _whitened_anew(
-    objective: Objective, solution: Solution, pixels: list[Pixels], settings: Settings
+    objective: Objective[SpectrumModel], solution: Solution, pixels: list[Pixels], settings: Settings
 ) -> torch.Tensor:
     """The solution as a whitened vector under the priors of `settings`."""
     values = objective.space.unpack(solution.z)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from astropy import units as u
 from astropy.table import QTable
 
 if TYPE_CHECKING:
@@ -62,6 +63,12 @@ class FitResult:
     def converged(self) -> bool:
         """Whether the solver reached its tolerance."""
         return bool(self.summary["converged"])
+
+    @property
+    def parameters(self) -> dict[str, u.Quantity]:
+        """The global parameters as quantities; those without a value are left out."""
+        entries = {k: v for k, v in self.summary.items() if isinstance(v, dict) and "unit" in v}
+        return {k: v["value"] * u.Unit(v["unit"]) for k, v in entries.items() if v["value"] is not None}
 
     def write(self, directory: str | Path, *, overwrite: bool = False) -> Path:
         """Write every file of the result into `directory` atomically; see `blase.results.files`."""
