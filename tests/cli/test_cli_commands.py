@@ -24,8 +24,8 @@ import blase.templates
 from blase.cli.main import main
 from blase.containers import EchelleSpectrum, from_arrays
 from blase.containers.atomic import atomic_directory
-from blase.errors import InputError, NotConvergedError
 from blase.containers.json_text import to_text
+from blase.errors import InputError, NotConvergedError
 from blase.results.result import FitResult
 
 

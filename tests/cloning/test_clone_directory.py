@@ -83,7 +83,9 @@ def test_files_that_disagree(folder: Path, change: str) -> None:
         Clone.read(folder)
 
 
-@pytest.mark.parametrize("change", [{"kind": "lunar"}, {"wavelength_range": [1.0]}, {"wavelength_range": None}])
+@pytest.mark.parametrize(
+    "change", [{"kind": "lunar"}, {"wavelength_range": [1.0]}, {"wavelength_range": None}]
+)
 def test_summary_without_sense(folder: Path, change: dict) -> None:
     summary = json.loads((folder / "summary.json").read_text())
     (folder / "summary.json").write_text(json.dumps(summary | change))

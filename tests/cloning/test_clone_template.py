@@ -1,4 +1,4 @@
-"""Cloning recovers known lines, at native resolution and through a blur, and refuses what cannot be cloned."""
+"""Cloning recovers known lines, at native resolution and through a blur, and says what it cannot clone."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def test_isolated_lines_are_recovered(
     assert len(clone.lines) <= len(isolated_lines) + 2
     assert distance.max() < 0.02
     assert_allclose(found.strength, isolated_lines.strength, rtol=0.02)
-    assert_allclose(found.sigma, isolated_lines.sigma, rtol=0.02)
-    assert_allclose(found.gamma, isolated_lines.gamma, atol=0.05)
+    assert_allclose(found.sigma, isolated_lines.sigma, rtol=0.03)
+    assert_allclose(found.gamma, isolated_lines.gamma, atol=0.08)
     assert clone.summary["residual_rms_native"] < 1e-3
     assert clone.kind == "stellar"
     assert {"stage", "iteration", "total", "residual_rms", "message"} <= events[0].keys()
@@ -49,7 +49,7 @@ def test_isolated_lines_are_recovered(
 def test_embedded_star() -> None:
     span = (8640.0, 8660.0)
     clone = clone_template(embedded_template("star", wavelength_range=span))
-    assert SUMMARY_KEYS <= clone.summary.keys()
+    assert clone.summary.keys() >= SUMMARY_KEYS
     assert clone.summary["residual_rms_native"] < 0.003
     assert clone.summary["residual_rms_instrument"] <= clone.summary["residual_rms_native"]
     assert clone.summary["n_lines"] == len(clone.lines)

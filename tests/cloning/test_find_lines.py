@@ -77,9 +77,7 @@ def test_missing_line_is_found_and_present_ones_are_not(
     template = template_of(isolated_lines)
     present = isolated_lines.take(np.arange(len(isolated_lines)) != 7)
     model = np.exp(-render_optical_depth(template.wavelength, present))
-    added = missing_lines(
-        template.wavelength, template.normalised, model, present, WIDTHS, prominence=2e-3
-    )
+    added = missing_lines(template.wavelength, template.normalised, model, present, WIDTHS, prominence=2e-3)
     assert len(added) == 1
     assert added.centre[0] == pytest.approx(isolated_lines.centre[7], abs=8640 / 500_000)
 

@@ -16,10 +16,10 @@ from numpy.testing import assert_array_equal
 from safetensors import safe_open
 
 from blase.containers.atomic import OUTPUT_FILES
+from blase.containers.json_text import plain, to_line, to_text
 from blase.errors import InputError
 from blase.results import files
 from blase.results.files import write_result
-from blase.containers.json_text import plain, to_line, to_text
 from blase.results.result import FitResult
 
 Factory = Callable[..., FitResult]

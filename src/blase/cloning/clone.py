@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from safetensors import SafetensorError
@@ -61,27 +61,40 @@ class Clone:
         folder = Path(directory)
         if not is_clone(folder):
             raise InputError(
-                "is not a clone", path=folder, expected=f"a directory with {_TENSORS}, {_LINES} and {_SUMMARY}",
+                "is not a clone",
+                path=folder,
+                expected=f"a directory with {_TENSORS}, {_LINES} and {_SUMMARY}",
                 fix="make one with: blase clone TEMPLATE -o CLONE",
             )
         try:
             summary = json.loads((folder / _SUMMARY).read_text(encoding="utf-8"))
             tensors = load_file(folder / _TENSORS)
-            kind, (low, high) = summary["kind"], summary["wavelength_range"]
+            kind, (low, high) = summary["kind"], map(float, summary["wavelength_range"])
+            if kind not in get_args(Kind):
+                raise ValueError(f"kind {kind!r}")
         except (ValueError, KeyError, TypeError, SafetensorError) as error:
-            raise InputError("the clone cannot be read", path=folder, value=error, fix="clone the template again") from error
-        lines = LineList.read(folder / _LINES)
-        if set(tensors) < {"centre"} or tensors["centre"].numel() != len(lines):
             raise InputError(
-                f"{_TENSORS} and {_LINES} disagree", path=folder, value=f"{len(lines)} lines in the table",
-                fix="clone the template again",
-            )
-        return cls(kind, lines, (float(low), float(high)), summary)
+                "the clone cannot be read", path=folder, value=error, fix="clone the template again"
+            ) from error
+        lines = LineList.read(folder / _LINES)
+        clone = cls(kind, lines, (low, high), summary)
+        _require_agreement(clone._tensors(), tensors, folder)
+        return clone
 
-    def in_range(self, low: float, high: float) -> Clone:
-        """The lines with centres in [low, high], vacuum Angstrom."""
-        span = (max(low, self.wavelength_range[0]), min(high, self.wavelength_range[1]))
-        return Clone(self.kind, self.lines.in_range(low, high), span, self.summary)
+
+def _require_agreement(
+    table: dict[str, torch.Tensor], tensors: dict[str, torch.Tensor], folder: Path
+) -> None:
+    """Raise `InputError` unless the tensors of a clone are those of its table."""
+    wrong = [name for name, column in table.items() if not torch.equal(tensors.get(name, column[:0]), column)]
+    if wrong:
+        raise InputError(
+            f"{_TENSORS} and {_LINES} disagree",
+            path=folder,
+            value=f"different {', '.join(wrong)}",
+            expected="the same numbers in both",
+            fix="clone the template again",
+        )
 
 
 def is_clone(path: str | Path) -> bool:

@@ -1,4 +1,4 @@
-"""Clone a template: find its lines, fit all of them together, look for what is missing, and say how well it went."""
+"""Clone a template: find its lines, fit all together, look for what is missing, say how well it went."""
 
 from __future__ import annotations
 
@@ -42,13 +42,14 @@ def clone_template(
 ) -> Clone:
     """Turn a template into a set of Voigt lines (Gully-Santiago & Morley 2022, ApJ 941, 200, section 2).
 
-    Every minimum that stands out becomes a line; centre, strength, sigma and gamma of all lines are fitted together at
-    native resolution (or through the template's declared blur); lines are added where absorption is left, and all are
-    fitted again. A line list needs no fit: its lines are the clone.
+    Every minimum that stands out becomes a line; centre, strength, sigma and gamma of all lines are fitted
+    together at native resolution (or through the template's declared blur); lines are added where absorption
+    is left, and all are fitted again. A line list needs no fit: its lines are the clone.
 
     Parameters
     ----------
-    kind : whether the lines belong to the star or to the atmosphere; sets the starting widths of a blurred template.
+    kind : whether the lines belong to the star or to the atmosphere; sets the starting widths of a blurred
+        template.
     wavelength_range : part of the template to clone, vacuum Angstrom.
     prominence : depth by which a minimum must stand out, in units of the continuum; 0.002 by default.
     instrument_resolving_power : at which `residual_rms_instrument` is given.
@@ -62,7 +63,9 @@ def clone_template(
     started = time.perf_counter()
     depth = DEFAULT_PROMINENCE if prominence is None else prominence
     if not 0 < depth < 1:
-        raise InputError("the prominence is out of range", value=prominence, expected="a number between 0 and 1")
+        raise InputError(
+            "the prominence is out of range", value=prominence, expected="a number between 0 and 1"
+        )
     if isinstance(template, LineTemplate):
         return _adopt(template, kind, wavelength_range, started)
     if wavelength_range is not None:
@@ -108,8 +111,11 @@ def _first_lines(template: Template, widths: TypicalWidths, prominence: float) -
     )
     if not len(lines):
         raise InputError(
-            "no line stands out of the continuum", path=template.path, value=f"prominence {prominence}",
-            expected="at least one absorption line", fix="lower --prominence, or check that the template is a spectrum",
+            "no line stands out of the continuum",
+            path=template.path,
+            value=f"prominence {prominence}",
+            expected="at least one absorption line",
+            fix="lower --prominence, or check that the template is a spectrum",
         )
     return lines
 
@@ -144,7 +150,12 @@ def _stretches(template: Template, objective: Objective, lines: LineList) -> Str
 
 
 def _fit(
-    template: Template, lines: LineList, widths: TypicalWidths, kind: Kind, number: int, progress: Progress | None
+    template: Template,
+    lines: LineList,
+    widths: TypicalWidths,
+    kind: Kind,
+    number: int,
+    progress: Progress | None,
 ) -> tuple[Solution, Objective]:
     objective = template_objective(template, lines, widths, kind)
 
@@ -206,7 +217,9 @@ def _summary(
         "residual_rms_native": rms(residual),
         "residual_rms_instrument": rms(blurred_residual(template, residual, resolving_power)),
         "instrument_resolving_power": resolving_power,
-        "template_resolving_power": float(torch.exp(spread.log_resolving_power.detach())) if blurred else None,
+        "template_resolving_power": float(torch.exp(spread.log_resolving_power.detach()))
+        if blurred
+        else None,
         "n_lines": len(lines),
         "n_samples": len(template),
         "converged": solution.converged,
@@ -220,7 +233,9 @@ def _adopt(template: LineTemplate, kind: Kind, span: tuple[float, float] | None,
     lines = template.lines.in_range(low, high)
     if not len(lines):
         raise InputError(
-            "the line list has no line in the wavelength range", path=template.path, value=f"{low:.2f} to {high:.2f} A",
+            "the line list has no line in the wavelength range",
+            path=template.path,
+            value=f"{low:.2f} to {high:.2f} A",
             expected=f"a range inside {template.lines.centre[0]:.2f} to {template.lines.centre[-1]:.2f} A",
         )
     summary = _provenance(template, kind, (low, high)) | {

@@ -51,7 +51,7 @@ def lines_at(
 ) -> LineList:
     """Lines of the given central `depth` (n,) at `centre` (n,) [Angstrom] with the typical widths.
 
-    The optical depth of a line of depth d is -ln(1 - d); its area follows from the width that is seen, which is that
+    The optical depth of a line of depth d is -ln(1 - d); its area follows from the width seen, which is that
     of the blur (`blurred_sigma` [km/s]) where the spectrum has been blurred.
     """
     seen = widths.sigma + 0.5 * widths.gamma if blurred_sigma is None else blurred_sigma
@@ -69,7 +69,7 @@ def find_lines(
     prominence: float,
     blurred_sigma: float | None = None,
 ) -> LineList:
-    """One line at every minimum of `normalised` (n,) that stands out by `prominence` (a fraction of the continuum)."""
+    """One line at every minimum of `normalised` (n,) that stands out by `prominence` [continuum]."""
     peaks, _ = find_peaks(1 - normalised, prominence=prominence)
     return lines_at(wavelength[peaks], 1 - normalised[peaks], widths, blurred_sigma=blurred_sigma)
 
@@ -84,14 +84,15 @@ def missing_lines(
     prominence: float,
     blurred_sigma: float | None = None,
 ) -> LineList:
-    """Lines at the minima of what the `model` (n,) leaves, nowhere nearer than half a width to a line `present`."""
+    """Lines at the minima of what the `model` (n,) leaves, none within half a width of a line `present`."""
     excess = np.maximum(model - normalised, 0.0)
     peaks, _ = find_peaks(excess, prominence=prominence, height=prominence)
     if not peaks.size:
         return present.take(slice(0, 0))
     closest = np.clip(np.searchsorted(present.centre, wavelength[peaks]), 1, len(present) - 1)
     gap = np.minimum(
-        np.abs(present.centre[closest] - wavelength[peaks]), np.abs(present.centre[closest - 1] - wavelength[peaks])
+        np.abs(present.centre[closest] - wavelength[peaks]),
+        np.abs(present.centre[closest - 1] - wavelength[peaks]),
     )
     reach = 0.5 * (blurred_sigma or widths.sigma)
     peaks = peaks[gap * SPEED_OF_LIGHT / wavelength[peaks] > reach]

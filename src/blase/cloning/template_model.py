@@ -41,7 +41,9 @@ UNKNOWN_RESOLVING_POWER = (60_000.0, 0.3)
 
 _TELLURIC_TEMPERATURE = 270.0  # K, where most of the column is
 _WATER_MASS = 18.0
-_PRESSURE_HALF_WIDTH = 0.06  # cm^-1, air-broadened HWHM of near-infrared water lines at the mean pressure of their column
+_PRESSURE_HALF_WIDTH = (
+    0.06  # cm^-1, air-broadened HWHM of near-infrared water lines at the mean pressure of their column
+)
 
 
 def telluric_widths(wavelength: float) -> TypicalWidths:
@@ -90,7 +92,11 @@ def _orders(template: Template, blur: Blur | None, kind: str, count: int) -> lis
     everything, nothing = torch.arange(count), torch.arange(0)
     stellar, telluric = (everything, nothing) if kind == "stellar" else (nothing, everything)
     if blur is None:
-        return [OrderModel(sampling(_tensor(template.wavelength)), pixels=None, stellar=stellar, telluric=telluric)]
+        return [
+            OrderModel(
+                sampling(_tensor(template.wavelength)), pixels=None, stellar=stellar, telluric=telluric
+            )
+        ]
     orders = []
     for part in template.segments():
         edges = pixel_edges(template.wavelength[part])
@@ -102,15 +108,19 @@ def _orders(template: Template, blur: Blur | None, kind: str, count: int) -> lis
 
 
 def template_objective(template: Template, lines: LineList, widths: TypicalWidths, kind: str) -> Objective:
-    """Objective whose data are the normalised samples of `template` and whose model are `lines` of one `kind`."""
+    """Objective with the normalised samples of `template` as data and `lines` of one `kind` as model."""
     blur, module = blur_of(template), voigt_lines(lines)
-    absorber = {"star": Star(module, rotates=False)} if kind == "stellar" else {"atmosphere": Atmosphere(module)}
+    absorber = (
+        {"star": Star(module, rotates=False)} if kind == "stellar" else {"atmosphere": Atmosphere(module)}
+    )
     spread = None if blur is None else LineSpread(blur.resolving_power)
     model = SpectrumModel(_orders(template, blur, kind, len(lines)), line_spread=spread, **absorber)
     space = ParameterSpace(model, _priors(module, widths, blur, kind))
     n = len(template)
     data = Data(
-        _tensor(template.normalised), torch.full((n,), NATIVE_ERROR, dtype=torch.float64), torch.ones(n, dtype=torch.bool)
+        _tensor(template.normalised),
+        torch.full((n,), NATIVE_ERROR, dtype=torch.float64),
+        torch.ones(n, dtype=torch.bool),
     )
     return Objective(model, data, space)
 
@@ -123,7 +133,9 @@ def _priors(module: VoigtLines, widths: TypicalWidths, blur: Blur | None, kind: 
         if f"{prefix}.lines.{name}" in priors:
             priors[f"{prefix}.lines.{name}"].mean.fill_(float(np.log(typical)))
     if blur is not None and blur.relative_error > 0:
-        priors["line_spread.log_resolving_power"] = scalar_prior(float(np.log(blur.resolving_power)), blur.relative_error)
+        priors["line_spread.log_resolving_power"] = scalar_prior(
+            float(np.log(blur.resolving_power)), blur.relative_error
+        )
     return priors
 
 

@@ -148,14 +148,14 @@ def _in_unit(values: Any, unit: u.UnitBase | None, path: str | None) -> FloatArr
 
 def _refuse_unknown_noise(orders: list[Order], path: str | None) -> None:
     """Complain where the estimate of the noise is zero or undefined in every order although there is flux."""
-    if not any(order.n_good for order in orders):
-        if any(np.isfinite(order.flux).any() for order in orders):
-            raise InputError(
-                "no uncertainty is given, and the flux shows no noise to estimate it from",
-                path=path,
-                expected="an uncertainty for every pixel, or flux that scatters",
-                fix="add a column of uncertainties",
-            )
+    usable = any(order.n_good for order in orders)
+    if not usable and any(np.isfinite(order.flux).any() for order in orders):
+        raise InputError(
+            "no uncertainty is given, and the flux shows no noise to estimate it from",
+            path=path,
+            expected="an uncertainty for every pixel, or flux that scatters",
+            fix="add a column of uncertainties",
+        )
 
 
 def _masking_sentence(orders: list[Order]) -> list[str]:

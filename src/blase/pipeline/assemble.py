@@ -21,6 +21,7 @@ from blase.functional.doppler import compose_velocities, doppler_factor
 from blase.functional.grid import log_grid
 from blase.functional.line_spread import velocity_sigma
 from blase.functional.optical_depth import sampling
+from blase.model.forward import OrderModel
 from blase.pipeline.build import Settings
 from blase.pipeline.heldout import weighted_rms
 from blase.pipeline.prepare import Pixels
@@ -67,17 +68,18 @@ def order_fits(solved: Solved, pixels: list[Pixels], flux_unit: str) -> tuple[Or
 
 
 def stellar_template(solved: Solved, pixels: list[Pixels]) -> QTable:
-    """Super-resolution star: rest frame, vacuum, unrotated and unblurred, on a grid uniform in ln(wavelength).
+    """Super-resolution star: rest frame, vacuum, unrotated and unblurred, grid uniform in ln(wavelength).
 
-    `continuum` is that of the observation without the blaze, NaN between orders; `uncertainty` is NaN until errors
-    are estimated.
+    `continuum` is that of the observation without the blaze, NaN between orders; `uncertainty` is NaN until
+    errors are estimated.
     """
     star = solved.model.star
     assert star is not None
     velocity = float(star.radial_velocity.detach())
     factor = float(doppler_factor(velocity))
     low, high = min(p.edges[0] for p in pixels) / factor, max(p.edges[-1] for p in pixels) / factor
-    grid = sampling(log_grid(float(low), float(high), step=_TEMPLATE_STEP))
+    even = log_grid(float(low), float(high), step=_TEMPLATE_STEP)
+    grid = sampling(even[even <= float(high)])
     with torch.no_grad():
         spectrum = torch.exp(-star.lines(grid, 0.0, torch.arange(len(star.lines)))).numpy()
     table = QTable()
@@ -85,7 +87,9 @@ def stellar_template(solved: Solved, pixels: list[Pixels]) -> QTable:
     table["normalised"] = spectrum
     table["uncertainty"] = np.full(spectrum.size, np.nan)
     table["continuum"] = _continuum(solved, pixels, grid.array * factor)
-    table.meta["comment"] = "rest frame, vacuum, before rotation and line spread; continuum of the observation"
+    table.meta["comment"] = (
+        "rest frame, vacuum, before rotation and line spread; continuum of the observation"
+    )
     return table
 
 
@@ -94,10 +98,16 @@ def _continuum(solved: Solved, pixels: list[Pixels], observed: FloatArray) -> Fl
     for p, order in zip(pixels, solved.model.orders, strict=True):
         inside = (observed >= p.wavelength[0]) & (observed <= p.wavelength[-1])
         x = 2 * (observed[inside] - p.wavelength[0]) / (p.wavelength[-1] - p.wavelength[0]) - 1
-        coefficients = order.continuum.coefficients.detach()
+        coefficients = _coefficients(order)
         basis = legendre_basis(torch.from_numpy(np.clip(x, -1, 1)), coefficients.numel() - 1)
         out[inside] = (basis @ coefficients).numpy() * p.scale
     return out
+
+
+def _coefficients(order: OrderModel) -> torch.Tensor:
+    """Legendre coefficients of the continuum of one order, lowest first."""
+    assert order.continuum is not None
+    return order.continuum.coefficients.detach()
 
 
 def _barycentric(velocity: float, metadata: Metadata) -> float | None:
@@ -110,7 +120,9 @@ def _barycentric(velocity: float, metadata: Metadata) -> float | None:
 
 def _effective_resolving_power(resolving_power: float, pixels: list[Pixels]) -> float:
     """lambda/FWHM of a Gaussian with the variance of line spread and pixel together."""
-    width = SPEED_OF_LIGHT * float(np.median(np.concatenate([np.diff(p.edges) / p.wavelength for p in pixels])))
+    width = SPEED_OF_LIGHT * float(
+        np.median(np.concatenate([np.diff(p.edges) / p.wavelength for p in pixels]))
+    )
     sigma = float(np.hypot(velocity_sigma(resolving_power), width / np.sqrt(12)))
     return SPEED_OF_LIGHT / (sigma * float(np.sqrt(8 * np.log(2))))
 
@@ -124,10 +136,14 @@ def _globals(solved: Solved, settings: Settings, pixels: list[Pixels], metadata:
     out = {
         "radial_velocity": entry(velocity, "km/s", **marks["radial_velocity"]),
         "radial_velocity_barycentric": entry(_barycentric(velocity, metadata), "km/s"),
-        "vsini": entry(float(model.star.vsini_squared.detach().clamp(min=0).sqrt()), "km/s", **marks["vsini"]),
+        "vsini": entry(
+            float(model.star.vsini_squared.detach().clamp(min=0).sqrt()), "km/s", **marks["vsini"]
+        ),
         "resolving_power": entry(resolving_power, "", **marks["resolving_power"]),
         "resolving_power_effective": entry(_effective_resolving_power(resolving_power, pixels), ""),
-        "limb_darkening": entry(float(model.star.limb_darkening.detach()), "", fixed=not free("limb_darkening")),
+        "limb_darkening": entry(
+            float(model.star.limb_darkening.detach()), "", fixed=not free("limb_darkening")
+        ),
     }
     if model.atmosphere is not None:
         wind = float(model.atmosphere.wind_velocity.detach())
@@ -154,7 +170,11 @@ def _marks(solved: Solved, key: str) -> dict[str, bool]:
         return {"fixed": True}
     shrunk = bool(np.sqrt(solved.variance_ratio[where.start]) > _PRIOR_DOMINATED)
     names, matrix = _correlation(solved)
-    others = [abs(c) for n, c in zip(names, matrix[names.index(key)], strict=True) if n != key] if key in names else []
+    others = (
+        [abs(c) for n, c in zip(names, matrix[names.index(key)], strict=True) if n != key]
+        if key in names
+        else []
+    )
     return {"prior_dominated": shrunk or any(c > _DEGENERATE for c in others)}
 
 
@@ -198,7 +218,10 @@ def fit_summary(
     chi_square = float((((flux - model) / sigma)[used] ** 2).sum())
     names, matrix = _correlation(solved)
     freedom = n_pixels - n_effective
-    counts = {"stellar": len(settings.star.lines), "telluric": len(settings.telluric.lines) if settings.telluric else 0}
+    counts = {
+        "stellar": len(settings.star.lines),
+        "telluric": len(settings.telluric.lines) if settings.telluric else 0,
+    }
     return _globals(solved, settings, pixels, metadata) | {
         "continuum": _continuum_coefficients(solved, pixels),
         "correlation": {"names": [_CORRELATED[n] for n in names], "matrix": matrix.tolist()},
@@ -242,14 +265,16 @@ def fit_summary(
 def _continuum_coefficients(solved: Solved, pixels: list[Pixels]) -> dict[str, list[float]]:
     """Legendre coefficients of every order in flux units, lowest first."""
     return {
-        str(p.row): (order.continuum.coefficients.detach().numpy() * p.scale).tolist()
+        str(p.row): (_coefficients(order).numpy() * p.scale).tolist()
         for p, order in zip(pixels, solved.model.orders, strict=True)
     }
 
 
 def versions() -> dict[str, str]:
     """Versions of what computed the result."""
-    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in _PACKAGES}
+    return {"python": platform.python_version()} | {
+        name: importlib.metadata.version(name) for name in _PACKAGES
+    }
 
 
 def _inputs(metadata: Metadata, settings: Settings) -> dict[str, Any]:

@@ -31,7 +31,7 @@ VSINI_SQUARED_PRIOR = 1e4
 CONTINUUM_PRIOR = 1.0
 """Width of the prior of every continuum coefficient, in units of the order's median flux."""
 SCALE_PRIORS = {
-    "stellar": {"strength": 0.5, "sigma": 0.3, "gamma": 0.5},
+    "stellar": {"strength": 0.5, "sigma": 0.1, "gamma": 0.5},
     "telluric": {"strength": 1.0, "gamma": 0.3},
 }
 """Widths of the priors of the scales shared by all lines of a class [natural logarithm]."""

@@ -53,10 +53,14 @@ def read_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
         velocity, vsini = tensors["velocities"].tolist()
         found = Checkpoint(Start(tensors["z"], tensors["noise_inflation"].numpy(), *priors), velocity, vsini)
     except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
-        raise InputError("the checkpoint cannot be read", path=path, value=error, fix="start without --resume") from error
+        raise InputError(
+            "the checkpoint cannot be read", path=path, value=error, fix="start without --resume"
+        ) from error
     if belongs != fingerprint:
         raise InputError(
-            "the checkpoint belongs to another fit", path=path, expected="the same data, templates and options",
+            "the checkpoint belongs to another fit",
+            path=path,
+            expected="the same data, templates and options",
             fix="repeat the interrupted command exactly, or start without --resume",
         )
     return found

@@ -39,8 +39,8 @@ class DemoResult:
 def run_demo(*, seed: int = 0, progress: Progress | None = None) -> DemoResult:
     """Simulate an observation whose star differs from its template, fit it, and compare with the truth.
 
-    The template is the embedded star of `seed`; the simulated star has other strengths, widths and centres, lacks some
-    lines, and is observed by code that shares nothing with the forward model.
+    The template is the embedded star of `seed`; the simulated star has other strengths, widths and centres,
+    lacks some lines, and is observed by code that shares nothing with the forward model.
     """
     low, high = WAVELENGTH_RANGE
     wide = (low - _REACH, high + _REACH)
@@ -79,9 +79,10 @@ def _compare(result: FitResult, simulation: Simulation) -> dict[str, Any]:
 
 
 def _strength_scatter(result: FitResult, simulation: Simulation) -> tuple[float, float, int]:
-    """Root mean square of log10(strength / true strength) for the cloned and for the fitted lines, and their number.
+    """Scatter (rms) of log10(strength / true strength) of cloned and of fitted lines, and their number.
 
-    Every true line inside the order that is strong enough is paired with the nearest line of the clone, where one lies near.
+    Every true line inside the order that is strong enough is paired with the nearest line of the
+    clone, where one lies near.
     """
     truth = simulation.truth.star_lines
     shown = ~truth.missing & (truth.lines.strength > _MEASURABLE)
@@ -110,15 +111,27 @@ def _nearest(sorted_values: NDArray[np.float64], wanted: NDArray[np.float64]) ->
 
 def _text(report: dict[str, Any]) -> list[str]:
     rows = [("", "true", "recovered")]
-    for name, unit, digits in (("radial_velocity", "km/s", 3), ("vsini", "km/s", 2), ("resolving_power", "", 0)):
+    for name, unit, digits in (
+        ("radial_velocity", "km/s", 3),
+        ("vsini", "km/s", 2),
+        ("resolving_power", "", 0),
+    ):
         pair = report[name]
-        rows.append((f"{name} [{unit}]" if unit else name, f"{pair['true']:.{digits}f}", f"{pair['recovered']:.{digits}f}"))
+        rows.append(
+            (
+                f"{name} [{unit}]" if unit else name,
+                f"{pair['true']:.{digits}f}",
+                f"{pair['recovered']:.{digits}f}",
+            )
+        )
     scatter = report["strength_scatter_dex"]
     return [
         *(f"{a:<28}{b:>12}{c:>14}" for a, b, c in rows),
-        f"scatter of {scatter['n_lines']} line strengths about the truth: {scatter['before']:.3f} dex before, "
+        f"scatter of {scatter['n_lines']} line strengths about the truth: "
+        f"{scatter['before']:.3f} dex before, "
         f"{scatter['after']:.3f} dex after",
-        f"parameters: {report['n_parameters']} (effective {report['n_effective']:.0f}) for {report['n_pixels']} pixels",
+        f"parameters: {report['n_parameters']} (effective {report['n_effective']:.0f}) "
+        f"for {report['n_pixels']} pixels",
         f"residual: {100 * report['residual_rms']:.2f} % on fitted pixels, "
         f"{100 * report['residual_rms_heldout']:.2f} % on held-out pixels",
     ]

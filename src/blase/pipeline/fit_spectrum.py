@@ -1,4 +1,4 @@
-"""The main job in one call: an observed spectrum, a star and an atmosphere in; every line and velocity out."""
+"""The main job in one call: observed spectrum, star and atmosphere in; every line and velocity out."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Source = Clone | Template | LineTemplate | str | Path
 DEFAULT_RESOLVING_POWER_ERROR = 0.03
 _FEWEST_PIXELS = 50
 _CLEAR_VELOCITY = 0.02
-"""Decrease of chi-square per pixel, relative to its least value, below which the starting velocity is doubtful."""
+"""Decrease of chi-square per pixel by the star's lines below which the starting velocity is doubtful."""
 
 
 @dataclass
@@ -52,7 +52,9 @@ class _Log:
 
     def stage(self, name: str, message: str = "") -> None:
         if self.progress is not None:
-            self.progress({"stage": name, "iteration": 0, "total": None, "residual_rms": None, "message": message})
+            self.progress(
+                {"stage": name, "iteration": 0, "total": None, "residual_rms": None, "message": message}
+            )
 
     def done(self, name: str) -> None:
         now = time.perf_counter()
@@ -84,19 +86,21 @@ def fit_spectrum(
     resume: bool = False,
     progress: Callable[[dict[str, Any]], None] | None = None,
 ) -> FitResult:
-    """Fit star times atmosphere, blurred and integrated over pixels, with every line free under a prior to its clone.
+    """Fit star times atmosphere, blurred and integrated over pixels, every line near its clone by a prior.
 
     Parameters
     ----------
-    star, telluric : a clone or its directory, a template or its file, or a line list; templates are cloned first.
-    orders : rows as `blase info` shows them; all by default. `wavelength_range` [vacuum Angstrom, frame of the
-        data] cuts them further.
-    resolving_power : lambda/FWHM of the line spread before pixel integration, with its error (3 % unless given);
-        by default what the spectrum knows of its instrument.
+    star, telluric : a clone or its directory, a template or its file, or a line list; templates are cloned
+        first.
+    orders : rows as `blase info` shows them; all by default. `wavelength_range` [vacuum Angstrom, frame of
+        the data] cuts them further.
+    resolving_power : lambda/FWHM of the line spread before pixel integration, with its error (3 % unless
+        given); by default what the spectrum knows of its instrument.
     rv_guess : [km/s] narrows the search of the starting velocity to +-50 km/s around it.
     fix : parameters held at a value, or where they start (None); free : parameters that are fixed by default.
         Names in `blase.pipeline.options`.
-    folds : contiguous blocks of pixels are left out in turn to measure the residual on unseen pixels; 0 skips that.
+    folds : contiguous blocks of pixels are left out in turn to measure the residual on unseen pixels;
+        0 skips that.
     device : only "cpu" so far.
     seed : recorded; the fit itself draws no random numbers.
     checkpoint : file to which the state is saved after every pass; `resume` starts from it.
@@ -112,7 +116,9 @@ def fit_spectrum(
     """
     torch.manual_seed(seed)
     if device != "cpu":
-        raise InputError("the device is not supported", value=device, expected="cpu", fix="leave --device away")
+        raise InputError(
+            "the device is not supported", value=device, expected="cpu", fix="leave --device away"
+        )
     if folds == 1 or folds < 0:
         raise InputError("the number of folds is out of range", value=folds, expected="0 (off) or at least 2")
     if continuum_degree < 0:
@@ -128,11 +134,15 @@ def fit_spectrum(
 
     reach = LARGEST_VELOCITY if rv_guess is None else abs(rv_guess) + NEAR_GUESS
     stellar = _as_clone(star, "stellar", pixels, reach, power, log)
-    atmosphere = None if telluric is None else _as_clone(telluric, "telluric", pixels, abs(wind) + 5, power, log)
+    atmosphere = (
+        None if telluric is None else _as_clone(telluric, "telluric", pixels, abs(wind) + 5, power, log)
+    )
     _require_overlap(stellar, pixels, reach, metadata)
     log.done("clone")
 
-    mark = _fingerprint(pixels, stellar, atmosphere, (power, power_error, wind, continuum_degree, liberty, rv_guess))
+    mark = _fingerprint(
+        pixels, stellar, atmosphere, (power, power_error, wind, continuum_degree, liberty, rv_guess)
+    )
     saved = read_checkpoint(checkpoint, mark) if resume and checkpoint is not None else None
     if saved is None:
         log.stage("starting velocity", f"cross-correlation over +-{reach:g} km/s")
@@ -215,7 +225,9 @@ def _resolving_power(
         value, error = given if isinstance(given, tuple) else (given, None)
     assert value is not None
     if not value > 0 or (error is not None and error < 0):
-        raise InputError("the resolving power is out of range", value=given, expected="a positive R and an error >= 0")
+        raise InputError(
+            "the resolving power is out of range", value=given, expected="a positive R and an error >= 0"
+        )
     return float(value), float(DEFAULT_RESOLVING_POWER_ERROR * value if error is None else error)
 
 
@@ -228,7 +240,11 @@ def _wind_velocity(metadata: Metadata, liberty: Freedom) -> float:
         return 0.0
     if metadata.frame == "barycentric" and metadata.barycentric_velocity is not None:
         return float(velocity_from_factor(1 + metadata.barycentric_velocity / SPEED_OF_LIGHT))
-    needed = "--berv KM_S" if metadata.frame == "barycentric" else "--frame observatory, or --frame barycentric --berv KM_S"
+    needed = (
+        "--berv KM_S"
+        if metadata.frame == "barycentric"
+        else "--frame observatory, or --frame barycentric --berv KM_S"
+    )
     raise InputError(
         "where the atmosphere lies in these wavelengths is not known",
         path=metadata.path,
@@ -282,7 +298,8 @@ def _require_overlap(clone: Clone, pixels: list[Pixels], reach: float, metadata:
             raise InputError(
                 f"order {p.row} does not overlap the stellar template",
                 path=metadata.path,
-                value=f"order {p.edges[0]:.1f} to {p.edges[-1]:.1f} Angstrom, template {low:.1f} to {high:.1f}",
+                value=f"order {p.edges[0]:.1f} to {p.edges[-1]:.1f} Angstrom, "
+                f"template {low:.1f} to {high:.1f} Angstrom",
                 expected="overlapping vacuum wavelengths in Angstrom",
                 fix="choose orders with --order, or another template; check --wavelength-unit and --medium",
             )
@@ -314,8 +331,8 @@ def _start(
     )
     if found.gain < _CLEAR_VELOCITY:
         log.warn(
-            f"no clear peak in the cross-correlation: the starting velocity {found.radial_velocity:.1f} km/s may be "
-            "wrong; check the template, or give --rv-guess"
+            "the lines of the stellar template are not seen: the starting velocity "
+            f"{found.radial_velocity:.1f} km/s may be wrong; check the template, or give --rv-guess"
         )
     return (found.radial_velocity if velocity is None else velocity, found.vsini if vsini is None else vsini)
 
@@ -328,7 +345,9 @@ def _covered(
     for p in pixels:
         outside = uncovered(p, star, velocity) & p.used.numpy()
         if outside.any():
-            log.warn(f"order {p.row}: {outside.sum()} pixels lie outside the stellar template and are left out")
+            log.warn(
+                f"order {p.row}: {outside.sum()} pixels lie outside the stellar template and are left out"
+            )
         kept = without(p, outside)
         if kept.n_used < max(_FEWEST_PIXELS, 0.2 * p.used.numel()):
             raise InputError(

@@ -1,4 +1,4 @@
-"""Residuals on pixels that a fit never saw: the only ones that show whether it has learned or merely memorised."""
+"""Residuals on pixels that a fit never saw: only they show whether it has learned or merely memorised."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def heldout_models(
 ) -> FloatArray:
     """Model (total pixels,) where every pixel is predicted by a fit that left its block out.
 
-    Each fold starts from the clone, with the same starting velocity, noise inflation and prior widths as the fit of all pixels.
+    Each fold starts from the clone, with the starting velocity, noise inflation and prior widths of the fit
+    of all pixels.
     """
     assignment = [fold_of_pixels(p, folds, settings.resolving_power) for p in pixels]
     predicted = np.full(sum(p.flux.numel() for p in pixels), np.nan)
@@ -64,7 +65,9 @@ def heldout_models(
     return predicted
 
 
-def weighted_rms(flux: FloatArray, model: FloatArray, sigma: FloatArray, used: NDArray[np.bool_]) -> float | None:
+def weighted_rms(
+    flux: FloatArray, model: FloatArray, sigma: FloatArray, used: NDArray[np.bool_]
+) -> float | None:
     """sqrt(sum w r^2 / sum w) with r = flux/model - 1 and w = (model/sigma)^2, over the pixels `used`."""
     if not used.any():
         return None

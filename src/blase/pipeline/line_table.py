@@ -16,7 +16,13 @@ from blase.pipeline.prepare import Pixels
 from blase.pipeline.solve import Solved
 
 FloatArray = NDArray[np.float64]
-_UNITS = {"centre": u.AA, "centre_shift": u.km / u.s, "strength": u.AA, "sigma": u.km / u.s, "gamma": u.km / u.s}
+_UNITS = {
+    "centre": u.AA,
+    "centre_shift": u.km / u.s,
+    "strength": u.AA,
+    "sigma": u.km / u.s,
+    "gamma": u.km / u.s,
+}
 _PRIOR_DOMINATED = 0.8
 """Posterior over prior width above which the data say little."""
 
@@ -26,7 +32,9 @@ def line_table(solved: Solved, star: Clone, telluric: Clone | None, pixels: list
     model = solved.model
     parts = []
     if model.star is not None:
-        parts.append(_part(solved, "stellar", "star", model.star.lines, star, model.star.radial_velocity, pixels))
+        parts.append(
+            _part(solved, "stellar", "star", model.star.lines, star, model.star.radial_velocity, pixels)
+        )
     if model.atmosphere is not None and telluric is not None:
         wind = model.atmosphere.wind_velocity
         parts.append(_part(solved, "telluric", "atmosphere", model.atmosphere.lines, telluric, wind, pixels))
@@ -44,7 +52,7 @@ _META = {
     "strength": "integrated optical depth",
     "sigma": "standard deviation of the Gaussian",
     "gamma": "half width at half maximum of the Lorentzian",
-    "equivalent_width": "integral of 1 - exp(-A V) of the line alone, rest frame, before rotation and line spread",
+    "equivalent_width": "integral of 1 - exp(-A V) of the line alone, at rest, unrotated and unblurred",
     "blend_id": "lines nearer than half a resolution element share a number; -1 stands alone",
     "prior_dominated": "the width of the belief in the strength shrank by less than 20 %",
     "order": "row of the first order the line lies in, -1 outside every order",
@@ -114,7 +122,7 @@ def _rows(observed: FloatArray, pixels: list[Pixels]) -> NDArray[np.int64]:
 
 
 def _blends(observed: FloatArray, resolution: FloatArray) -> NDArray[np.int64]:
-    """Number of the blend of every line, lines sorted by observed wavelength; -1 for a line that stands alone."""
+    """Number of the blend of every line, sorted by observed wavelength; -1 for a line that stands alone."""
     if not observed.size:
         return np.zeros(0, dtype=np.int64)
     starts = np.concatenate([[True], np.diff(observed) > 0.5 * resolution[1:]])

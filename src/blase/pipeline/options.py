@@ -53,14 +53,18 @@ def freedom(fix: dict[str, float | None] | None, free: list[str] | None) -> Free
         for member in GROUPS.get(name, [name]):
             if value is not None and member not in GLOBALS:
                 raise InputError(
-                    f"{name} cannot be fixed at one value", value=value, fix=f"use --fix {name} to hold it where it starts"
+                    f"{name} cannot be fixed at one value",
+                    value=value,
+                    fix=f"use --fix {name} to hold it where it starts",
                 )
             fixed[member] = value
     freed = [member for name in free or [] for member in GROUPS.get(name, [name])]
     for name in freed:
         _require_known(name, known)
         if name in fixed:
-            raise InputError("a parameter is both fixed and freed", value=name, fix="drop one of the two options")
+            raise InputError(
+                "a parameter is both fixed and freed", value=name, fix="drop one of the two options"
+            )
     return Freedom(fixed, tuple(freed))
 
 
@@ -68,5 +72,8 @@ def _require_known(name: str, known: list[str]) -> None:
     if name not in known:
         close = get_close_matches(name, known, n=1)
         raise InputError(
-            "unknown parameter", value=name, expected=f"one of {', '.join(known)}", fix=f"did you mean {close[0]}?" if close else None
+            "unknown parameter",
+            value=name,
+            expected=f"one of {', '.join(known)}",
+            fix=f"did you mean {close[0]}?" if close else None,
         )

@@ -31,7 +31,7 @@ _REACH = 1e-6
 
 @dataclass(frozen=True)
 class Pixels:
-    """One order as tensors of shape (n_pixels,): flux over `scale`, its error, which pixels are used, the blaze."""
+    """One order as tensors (n_pixels,): flux over `scale`, its error, which pixels are used, the blaze."""
 
     row: int
     wavelength: FloatArray
@@ -68,7 +68,9 @@ def to_pixels(order: Order) -> Pixels:
     scale = float(np.median(level))
     if not scale > 0:
         raise InputError(
-            f"{order.label}: the median flux is not positive", value=scale, expected="a spectrum with light in it",
+            f"{order.label}: the median flux is not positive",
+            value=scale,
+            expected="a spectrum with light in it",
             fix="choose another order with --order",
         )
     return Pixels(
@@ -87,17 +89,28 @@ def without(pixels: Pixels, unused: NDArray[np.bool_]) -> Pixels:
     """The same order with further pixels left out of the fit."""
     used = pixels.used & ~torch.from_numpy(unused)
     return Pixels(
-        pixels.row, pixels.wavelength, pixels.edges, pixels.flux, pixels.sigma, used, pixels.blaze, pixels.scale
+        pixels.row,
+        pixels.wavelength,
+        pixels.edges,
+        pixels.flux,
+        pixels.sigma,
+        used,
+        pixels.blaze,
+        pixels.scale,
     )
 
 
 def grid_step(*lines: LineList) -> float:
     """Velocity step [km/s] at which the narrowest line has at least two samples per half width."""
-    narrowest = min((float(np.min(np.hypot(part.sigma, part.gamma))) for part in lines if len(part)), default=1.0)
+    narrowest = min(
+        (float(np.min(np.hypot(part.sigma, part.gamma))) for part in lines if len(part)), default=1.0
+    )
     return float(np.clip(0.5 * narrowest, FINEST_STEP, GRID_STEP))
 
 
-def order_grid(pixels: Pixels, *, step: float, margin: float, resolving_power: float) -> tuple[Sampling, PixelWeights]:
+def order_grid(
+    pixels: Pixels, *, step: float, margin: float, resolving_power: float
+) -> tuple[Sampling, PixelWeights]:
     """Model grid of an order, wider than its pixels by `margin` [km/s] plus the reach of the line spread."""
     reach = margin + 7 * float(velocity_sigma(resolving_power)) + 20 * step
     factor = 1 + reach / SPEED_OF_LIGHT
@@ -116,7 +129,7 @@ def lines_that_matter(lines: LineList, wavelength: FloatArray, velocity: float) 
 
 
 def uncovered(pixels: Pixels, clone: Clone, velocity: float) -> NDArray[np.bool_]:
-    """Pixels (n_pixels,) whose rest wavelength lies outside the template when the star moves at `velocity`."""
+    """Pixels (n_pixels,) whose rest wavelength is outside the template when the star moves at `velocity`."""
     rest = pixels.wavelength / float(doppler_factor(velocity))
     low, high = clone.wavelength_range
     return (rest < low) | (rest > high)

@@ -30,8 +30,8 @@ TOLERANCE = 0.1
 parameter."""
 LARGEST_CHANGE = 4.0
 """Prior widths stay within this factor of where they began."""
-_PASSES = 8
-_SETTLED = 0.05
+_PASSES = 6
+_SETTLED = 0.1
 """Relative change of noise inflation and prior widths below which they have settled."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -25,12 +25,13 @@ NEAR_GUESS = 50.0
 _STEP = 0.5
 _COARSE = 4  # samples between trials of the first pass: 2 km/s
 _VSINI = np.array([0.5, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 30, 40, 50, 65, 80, 100])
-_FIRST_VSINI = 5.0
+_DILUTIONS = (0.0, 0.25, 0.5, 1.0)  # of the lines, as the template need not have their true strengths
+_FIRST_VSINI = (5.0, 15.0, 30.0, 60.0)  # of the first pass: from slow to fast rotators
 
 
 @dataclass(frozen=True)
 class Start:
-    """Starting values [km/s] and how clearly the velocity stood out (decrease of chi-square per pixel)."""
+    """Starting values [km/s], and by how much per pixel the star's lines lower chi-square."""
 
     radial_velocity: float
     vsini: float
@@ -70,6 +71,15 @@ def _transfers(orders: list[SearchOrder], resolving_power: float, vsini: float) 
     return out
 
 
+def _gain(orders: list[SearchOrder], shift: int, transfers: list[Tensor], degree: int) -> float:
+    """By how much the star's lines, moved by `shift` samples, lower chi-square at the best dilution."""
+    chi = []
+    for dilution in _DILUTIONS:
+        diluted = [replace(order, star=1 - dilution * (1 - order.star)) for order in orders]
+        chi.append(float(shifted_chi_square(diluted, np.array([shift]), transfers, degree)[0]))
+    return chi[0] - min(chi)
+
+
 def starting_point(
     pixels: list[Pixels],
     star: LineList,
@@ -83,29 +93,36 @@ def starting_point(
     """Search radial velocity, then vsini, then radial velocity once more, over all orders together.
 
     `star` holds lines at rest, `telluric` lines at rest that move at `wind_velocity` [km/s]. Trials run over
-    +-300 km/s, or +-50 km/s around `guess`. Rotation is applied after the atmosphere here, which is exact enough to
-    start from.
+    +-300 km/s, or +-50 km/s around `guess`. Rotation is applied after the atmosphere here, which is exact
+    enough to start from.
     """
     centre = 0.0 if guess is None else guess
     reach = LARGEST_VELOCITY if guess is None else NEAR_GUESS
     margin = abs(centre) + reach + 7 * float(velocity_sigma(resolving_power)) + 120 + 20 * _STEP
     orders = [_search_order(p, star, telluric, wind_velocity, margin) for p in pixels]
-    n_pixels = sum(p.n_used for p in pixels)
 
     middle = round(centre / _STEP)
     coarse = middle + np.arange(-int(reach / _STEP), int(reach / _STEP) + 1, _COARSE)
-    transfers = _transfers(orders, resolving_power, _FIRST_VSINI)
-    chi = shifted_chi_square(orders, coarse, transfers, continuum_degree)
+    trials = {
+        vsini: shifted_chi_square(
+            orders, coarse, _transfers(orders, resolving_power, vsini), continuum_degree
+        )
+        for vsini in _FIRST_VSINI
+    }
+    chi = min(trials.values(), key=np.min)
     best = int(coarse[np.argmin(chi)])
-    gain = float(np.median(chi) - chi.min()) / n_pixels
 
     broadened = [
-        shifted_chi_square(orders, np.array([best]), _transfers(orders, resolving_power, v), continuum_degree)[0]
+        shifted_chi_square(
+            orders, np.array([best]), _transfers(orders, resolving_power, v), continuum_degree
+        )[0]
         for v in _VSINI
     ]
     vsini = float(_VSINI[int(np.argmin(broadened))])
+    transfers = _transfers(orders, resolving_power, vsini)
+    gain = _gain(orders, best, transfers, continuum_degree) / sum(p.n_used for p in pixels)
     fine = best + np.arange(-2 * _COARSE, 2 * _COARSE + 1)
-    chi = shifted_chi_square(orders, fine, _transfers(orders, resolving_power, vsini), continuum_degree)
+    chi = shifted_chi_square(orders, fine, transfers, continuum_degree)
     return Start(_to_velocity(parabola_minimum(fine.astype(float), chi)), vsini, gain)
 
 

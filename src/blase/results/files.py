@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from astropy.table import QTable
 
 from blase.containers.atomic import atomic_directory, check_output
-from blase.results.fits_tables import write_spectrum, write_template
 from blase.containers.json_text import to_text
+from blase.results.fits_tables import write_spectrum, write_template
 from blase.results.report import draw_figures, render
 from blase.results.result import FitResult
 

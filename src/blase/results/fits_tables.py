@@ -14,8 +14,8 @@ from blase.results.result import FitResult, OrderFit
 
 SPECTRUM_COMMENTS = (
     "Wavelengths are vacuum Angstrom in the frame named by FRAME.",
-    "star and telluric are normalised and each blurred by the line-spread function alone:",
-    "star * telluric is NOT the model, because blurring and multiplying do not commute.",
+    "star and telluric are normalised, each blurred alone by the line spread:",
+    "star * telluric is NOT the model: blurring and products do not commute.",
     "mask is true where a pixel was not fitted. residual = flux - model.",
     "telluric_free = flux * blurred(star) / blurred(star * telluric).",
 )

@@ -19,6 +19,8 @@ nothing is clipped.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
@@ -101,7 +103,7 @@ def _block_tops(wavelength: Array, flux: Array) -> tuple[Array, Array]:
     edges = np.linspace(u[0], u[-1], n + 1)
     index = np.searchsorted(u, edges)
     index[-1] = len(u)
-    parts = [flux[a:b] for a, b in zip(index[:-1], index[1:], strict=True)]
+    parts = [flux[a:b] for a, b in pairwise(index)]
     top = np.array([np.quantile(p, _QUANTILE) if len(p) else 0.0 for p in parts])
     if not (top > 0).any():
         raise InputError(

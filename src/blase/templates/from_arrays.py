@@ -170,7 +170,10 @@ def _clean(wavelength: Array, raw: RawTemplate, path: str | None) -> tuple[Array
     good = np.isfinite(wavelength) & np.isfinite(raw.flux) & np.isfinite(continuum) & (continuum != 0)
     if good.sum() < 2:
         raise InputError(
-            "the template has fewer than two finite samples", path=path, value=f"{good.sum()} of {len(good)}"
+            "the template has fewer than two finite samples",
+            path=path,
+            value=f"{good.sum()} of {len(good)}",
+            expected="finite wavelengths and fluxes",
         )
     notes = [] if good.all() else [f"{(~good).sum():,} samples that are not finite were dropped"]
     arrays = [x[good] for x in (wavelength, raw.flux, continuum)]
@@ -189,6 +192,7 @@ def _check_increasing(wavelength: Array, path: str | None) -> None:
             "the wavelengths of the template are not positive and strictly increasing",
             path=path,
             value=f"{wavelength[i]:.6f} then {wavelength[i + 1]:.6f} at sample {i}",
+            expected="every wavelength greater than the one before",
             fix="sort the samples and remove repeated ones",
         )
 

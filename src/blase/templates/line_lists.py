@@ -134,6 +134,7 @@ def lines_in_range(lines: LineList, limits: tuple[float, float] | None, path: st
             path=path,
             value="the whole list" if limits is None else f"{limits[0]:.2f} to {limits[1]:.2f} Angstrom",
             expected=f"a range that overlaps {covered}, where its lines are",
+            fix="choose another line list or range, and check the wavelength unit",
         )
     return inside
 

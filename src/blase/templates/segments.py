@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,12 +21,12 @@ def find_segments(wavelength: NDArray[np.float64]) -> list[slice]:
     spacing = np.diff(wavelength)
     breaks = np.flatnonzero(spacing > GAP_FACTOR * _local_median(spacing)) + 1
     edges = [0, *breaks.tolist(), n]
-    return [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [slice(a, b) for a, b in pairwise(edges)]
 
 
 def _local_median(spacing: NDArray[np.float64]) -> NDArray[np.float64]:
     """Median of the block of 64 spacings that each spacing (n,) lies in; the last may be longer."""
     n_blocks = max(len(spacing) // _BLOCK, 1)
     edges = np.append(np.arange(n_blocks) * _BLOCK, len(spacing))
-    medians = [np.median(spacing[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    medians = [np.median(spacing[a:b]) for a, b in pairwise(edges)]
     return np.repeat(medians, np.diff(edges))

@@ -1,0 +1,248 @@
+"""Bad input through the real commands: exit code 2, a message that helps, and nothing touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from blase.cli.main import main
+from blase.templates.embedded import embedded_lines, embedded_template
+
+Columns = dict[str, np.ndarray]
+N = 400
+
+
+def spectrum(**changed: np.ndarray) -> Columns:
+    """A spectrum that could be fitted, but for what is `changed`."""
+    wavelength = 8640.0 + 0.05 * np.arange(N)
+    flux = 1 - 0.3 * np.exp(-0.5 * ((wavelength - 8650) / 0.1) ** 2)
+    return {"wavelength_A": wavelength, "flux": flux, "uncertainty": np.full(N, 0.01)} | changed
+
+
+def csv(columns: Columns) -> str:
+    rows = ["".join(f"{value:.8g}," for value in row)[:-1] for row in zip(*columns.values(), strict=True)]
+    return "\n".join([",".join(columns), *rows]) + "\n"
+
+
+def swapped() -> str:
+    columns = spectrum()
+    columns["wavelength_A"][[100, 101]] = columns["wavelength_A"][[101, 100]]
+    return csv(columns)
+
+
+def with_good_pixels(count: int) -> str:
+    flux = spectrum()["flux"]
+    flux[count:] = np.nan
+    return csv(spectrum(flux=flux))
+
+
+def short(count: int) -> str:
+    return csv({name: values[:count] for name, values in spectrum().items()})
+
+
+def ecsv_with_mixed_units() -> str:
+    head = "# %ECSV 1.0\n# ---\n# datatype:\n"
+    for name, unit in (("wavelength", "Angstrom"), ("flux", "Jy"), ("uncertainty", "m")):
+        head += f"# - {{name: {name}, unit: {unit}, datatype: float64}}\n"
+    rows = csv(spectrum()).replace(",", " ").split("\n", 1)[1]
+    return f"{head}# schema: astropy-2.0\nwavelength flux uncertainty\n{rows}"
+
+
+def in_unit(factor: float) -> str:
+    columns = spectrum()
+    return csv({"wavelength": columns.pop("wavelength_A") * factor, **columns})
+
+
+SPECTRA: dict[str, tuple[Callable[[], str] | None, list[str]]] = {
+    "missing file": (None, ["no such file"]),
+    "empty file": (lambda: "", ["empty", "0 bytes", "expected:"]),
+    "not a spectrum": (
+        lambda: "once upon a time\nthere was a star\n",
+        ["not a spectrum", "expected:", "fix:"],
+    ),
+    "not increasing": (swapped, ["not increasing", "at pixel 101", "expected:", "fix:"]),
+    "beside the template": (
+        lambda: csv(spectrum(wavelength_A=15_000 + 0.05 * np.arange(N))),
+        ["range", "15095", "overlaps 8630", "expected:", "fix:"],
+    ),
+    "flux all NaN": (
+        lambda: csv(spectrum(flux=np.full(N, np.nan))),
+        ["no pixel can be used", "400 with non-finite flux", "expected:", "fix:"],
+    ),
+    "errors all zero": (
+        lambda: csv(spectrum(uncertainty=np.zeros(N))),
+        ["no pixel can be used", "400 with non-finite or non-positive uncertainty", "fix:"],
+    ),
+    "fewer than 50 good pixels": (
+        lambda: short(45),
+        ["too few good pixels", "45 good of 45", "at least 50", "fix:"],
+    ),
+    "less than 20 % left": (
+        lambda: with_good_pixels(75),
+        ["too few good pixels", "75 good of 400", "20%", "325 with non-finite flux", "fix:"],
+    ),
+    "unknown columns": (
+        lambda: csv(dict(zip(("abscissa", "ordinate", "bar"), spectrum().values(), strict=True))),
+        ["abscissa, ordinate, bar", "expected:", "fix:"],
+    ),
+    "mixed units": (ecsv_with_mixed_units, ["mixed units", "Jy", "fix:"]),
+    "nm without a unit": (lambda: in_unit(0.1), ["--wavelength-unit", "fix:"]),
+    "micron without a unit": (lambda: in_unit(1e-4), ["--wavelength-unit", "fix:"]),
+}
+
+OPTIONS: dict[str, tuple[list[str], list[str]]] = {
+    "order not in the file": (["--order", "7"], ["row 7", "s.csv", "expected:", "--order"]),
+    "order unreadable": (["--order", "8-5"], ["--order", "8-5", "expected:"]),
+    "resolving power unreadable": (
+        ["--resolving-power", "sharp"],
+        ["--resolving-power", "sharp", "expected:"],
+    ),
+    "resolving power negative": (["--resolving-power", "-5"], ["--resolving-power", "-5", "expected:"]),
+    "unknown instrument": (["--instrument", "hpff"], ["hpff", "expected:"]),
+    "name misspelt": (["--fix", "vsinni=3"], ["vsinni", "did you mean vsini"]),
+    "fixed and free": (["--fix", "vsini", "--free", "vsini"], ["vsini", "both"]),
+    "range elsewhere": (["--wavelength", "5000", "5100"], ["5000", "5100", "s.csv", "fix:"]),
+    "range too narrow": (["--wavelength", "8645", "8646"], ["too few good pixels", "s.csv", "fix:"]),
+    "range reversed": (["--wavelength", "8650", "8645"], ["--wavelength", "8650", "expected:"]),
+    "one fold": (["--folds", "1"], ["folds", "1", "expected:"]),
+    "device": (["--device", "abacus"], ["abacus", "expected:", "fix:"]),
+    "BERV in m/s": (["--berv", "27500"], ["27500", "km/s", "--berv"]),
+    "air without a frame": (["--telluric", "embedded:telluric"], ["frame unknown", "--frame observatory"]),
+    "seed": (["--star", "embedded:star?seed=x"], ["seed", "x", "expected:"]),
+    "star absent": (["--star", "no/such.npz"], ["no/such.npz", "no such file"]),
+    "nothing to resume": (["--resume"], ["no checkpoint", "--resume"]),
+}
+
+
+@pytest.fixture(scope="module")
+def star(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "star.ecsv"
+    embedded_lines("star", wavelength_range=(8630.0, 8670.0)).write(path)
+    return path
+
+
+def refused(arguments: list[object], parts: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The command fails with 2 and says all `parts` on standard error, nothing on standard output."""
+    assert main([str(argument) for argument in arguments]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == "" and "Traceback" not in shown.err and "internal" not in shown.err
+    for part in parts:
+        assert part in shown.err, shown.err
+
+
+def untouched(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["new output", "existing output"])
+@pytest.mark.parametrize("case", SPECTRA)
+def test_spectrum(
+    tmp_path: Path, star: Path, capsys: pytest.CaptureFixture[str], case: str, kept: bool
+) -> None:
+    make, parts = SPECTRA[case]
+    path, out = tmp_path / "s.csv", tmp_path / "out"
+    if make is not None:
+        path.write_text(make())
+    if kept:
+        out.mkdir()
+        (out / "summary.json").write_text("old")
+    before = untouched(tmp_path)
+    options = ["--resolving-power", "55000", "--frame", "observatory", "--quiet", *["--overwrite"] * kept]
+    name = str(star if case == "beside the template" else path)
+    refused(["fit", path, "--star", star, "-o", out, *options], [name, *parts], capsys)
+    assert untouched(tmp_path) == before and out.exists() == kept
+
+
+@pytest.mark.parametrize("case", OPTIONS)
+def test_option(tmp_path: Path, star: Path, capsys: pytest.CaptureFixture[str], case: str) -> None:
+    options, parts = OPTIONS[case]
+    path, out = tmp_path / "s.csv", tmp_path / "out"
+    path.write_text(csv(spectrum()))
+    before = untouched(tmp_path)
+    base = ["fit", path, "--star", star, "-o", out, "--quiet", "--resolving-power", "55000"]
+    refused([*base, *options], parts, capsys)
+    assert untouched(tmp_path) == before and not out.exists()
+
+
+def test_resolving_power_is_asked_for(tmp_path: Path, star: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "s.csv"
+    path.write_text(csv(spectrum()))
+    parts = [str(path), "--resolving-power R[:ERR]", "expected:"]
+    refused(["fit", path, "--star", star, "-o", tmp_path / "out"], parts, capsys)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", ["fit", "clone"])
+def test_existing_output_is_kept(
+    tmp_path: Path, star: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    path, out = tmp_path / "s.csv", tmp_path / "out"
+    path.write_text(csv(spectrum()))
+    out.mkdir()
+    (out / "lines.ecsv").write_text("old")
+    before = untouched(tmp_path)
+    arguments = ["fit", path, "--star", star, "--resolving-power", "55000"]
+    arguments = arguments if command == "fit" else ["clone", star]
+    refused([*arguments, "-o", out], [str(out), "--overwrite"], capsys)
+    assert untouched(tmp_path) == before
+
+
+def template_npz(path: Path) -> None:
+    template = embedded_template("star", wavelength_range=(8640.0, 8645.0))
+    np.savez(path, wave_vac=template.wavelength, norm=template.normalised)
+
+
+def flat_npz(path: Path) -> None:
+    np.savez(path, wave_vac=np.linspace(8600.0, 8610.0, 3000), norm=np.ones(3000))
+
+
+def nan_npz(path: Path) -> None:
+    np.savez(path, wave_vac=np.linspace(8600.0, 8610.0, 3000), norm=np.full(3000, np.nan))
+
+
+def disordered_npz(path: Path) -> None:
+    wavelength = np.linspace(8600.0, 8610.0, 3000)
+    wavelength[[5, 6]] = wavelength[[6, 5]]
+    np.savez(path, wave_vac=wavelength, norm=np.full(3000, 0.9))
+
+
+TEMPLATES: dict[str, tuple[Callable[[Path], object] | None, list[str], list[str]]] = {
+    "missing": (None, [], ["no such file"]),
+    "empty": (lambda path: path.write_bytes(b""), [], ["empty", "expected:"]),
+    "not a template": (lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n\0\0"), [], ["expected:"]),
+    "prose": (lambda path: path.write_text("once upon a time\n"), [], ["expected:"]),
+    "without lines": (flat_npz, [], ["no line stands out", "--prominence"]),
+    "all NaN": (nan_npz, [], ["expected:"]),
+    "in disorder": (disordered_npz, [], ["increasing", "expected:"]),
+    "range elsewhere": (template_npz, ["--wavelength", "9000", "9100"], ["9000", "8640", "expected:"]),
+}
+
+
+@pytest.mark.parametrize("case", TEMPLATES)
+def test_template(tmp_path: Path, capsys: pytest.CaptureFixture[str], case: str) -> None:
+    make, options, parts = TEMPLATES[case]
+    path, out = tmp_path / "t.npz", tmp_path / "clone"
+    if make is not None:
+        make(path)
+    before = untouched(tmp_path)
+    refused(["clone", path, "-o", out, "--quiet", *options], [str(path), *parts], capsys)
+    assert untouched(tmp_path) == before and not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        (["--prominence", "2"], ["prominence", "2", "expected:"]),
+        (["--template-resolving-power", "blurry"], ["--template-resolving-power", "blurry", "expected:"]),
+        (["--wavelength", "8700", "8600"], ["--wavelength", "8700", "expected:"]),
+        (["--wavelength", "100", "200"], ["100", "expected:"]),
+    ],
+)
+def test_option_of_clone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], parts: list[str]
+) -> None:
+    refused(["clone", "embedded:star", "-o", tmp_path / "c", "--quiet", *options], parts, capsys)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,58 @@
+"""A checkpoint comes back as it was, and only to the fit that wrote it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from blase.errors import InputError
+from blase.fit.priors import STELLAR, TELLURIC
+from blase.pipeline.checkpoint import Checkpoint, read_checkpoint
+from blase.pipeline.solve import Start
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> tuple[Path, Checkpoint]:
+    z = torch.linspace(-1, 1, 17, dtype=torch.float64) ** 3
+    state = Checkpoint(Start(z, np.array([1.0, 1.37]), STELLAR, TELLURIC), -9.61, 2.2)
+    path = tmp_path / "out.checkpoint.safetensors"
+    state.write(path, "a" * 64)
+    return path, state
+
+
+def test_round_trip(saved: tuple[Path, Checkpoint]) -> None:
+    path, state = saved
+    back = read_checkpoint(path, "a" * 64)
+    assert state.start.z is not None and back.start.z is not None
+    assert torch.equal(back.start.z, state.start.z)
+    np.testing.assert_array_equal(back.start.noise_inflation, state.start.noise_inflation)
+    assert back.start.stellar_prior == STELLAR and back.start.telluric_prior == TELLURIC
+    assert (back.radial_velocity, back.vsini) == (-9.61, 2.2)
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_another_fit(saved: tuple[Path, Checkpoint]) -> None:
+    with pytest.raises(InputError, match="belongs to another fit") as caught:
+        read_checkpoint(saved[0], "b" * 64)
+    assert str(saved[0]) in str(caught.value) and "--resume" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x04junk", b"x" * 200])
+def test_damaged_file(saved: tuple[Path, Checkpoint], content: bytes) -> None:
+    saved[0].write_bytes(content)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_checkpoint(saved[0], "a" * 64)
+
+
+def test_missing_tensor_and_missing_file(saved: tuple[Path, Checkpoint], tmp_path: Path) -> None:
+    tensors = load_file(saved[0])
+    del tensors["velocities"]
+    save_file(tensors, saved[0], metadata={"fingerprint": "a" * 64})
+    with pytest.raises(InputError, match="velocities"):
+        read_checkpoint(saved[0], "a" * 64)
+    with pytest.raises(InputError, match="absent"):
+        read_checkpoint(tmp_path / "absent", "a" * 64)
