@@ -144,7 +144,7 @@ def test_gradients(vsini_squared):
     def transfer(square, u):
         return rotation_transfer(k, vsini_squared=square, limb_darkening=u)
 
-    options = dict(eps=1e-5, atol=1e-7, rtol=1e-5)
+    options = {"eps": 1e-5, "atol": 1e-7, "rtol": 1e-5}
     torch.autograd.gradcheck(transfer, (square, u), check_forward_ad=True, **options)
     torch.autograd.gradgradcheck(transfer, (square, u), check_fwd_over_rev=True, **options)
 
