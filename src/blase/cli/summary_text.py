@@ -23,7 +23,8 @@ def fit_lines(summary: Mapping[str, Any]) -> list[str]:
     lines.append(f"{'residual, held-out pixels':<30}{_percent(summary.get('residual_rms_heldout'))}")
     for name in ("n_pixels", "n_parameters", "n_effective"):
         lines.append(f"{name:<30}{_number(summary.get(name))}")
-    return [*lines, f"{'stopped because':<30}{summary.get('stop_reason')}"]
+    lines.append(f"{'stopped because':<30}{summary.get('stop_reason')}")
+    return [*lines, *(f"warning: {text}" for text in summary.get("warnings") or [])]
 
 
 def parameter_line(name: str, entry: Mapping[str, Any]) -> str:

@@ -39,6 +39,24 @@ def entry(value: float | None, unit: str, **remarks: Any) -> dict[str, Any]:
     return {"value": value, "error": None, "unit": unit} | remarks
 
 
+_STRAINED = 3.0
+"""Prior widths beyond which a shared parameter is reported as strained."""
+
+
+def strained_parameters(solved: Solved) -> list[str]:
+    """One sentence for every shared parameter far outside its prior, and for vsini at its bound."""
+    z, found = solved.solution.z.numpy(), []
+    for name, where in solved.objective.space.slices.items():
+        if where.stop - where.start == 1 and abs(z[where.start]) > _STRAINED:
+            found.append(
+                f"{name} ended {abs(z[where.start]):.1f} prior widths from its prior: the model is strained"
+            )
+    vsini = solved.objective.space.slices.get("star.vsini_squared")
+    if vsini is not None and z[vsini.start] == 0.0:
+        found.append("vsini ended at its lower bound of 0 and is not measured")
+    return found
+
+
 def order_fits(solved: Solved, pixels: list[Pixels], flux_unit: str) -> tuple[OrderFit, ...]:
     """Every order on its pixels, in the units of the data."""
     with torch.no_grad():
@@ -46,15 +64,14 @@ def order_fits(solved: Solved, pixels: list[Pixels], flux_unit: str) -> tuple[Or
     out = []
     for p, seen in zip(pixels, light, strict=True):
         model, star, telluric, continuum = (t.numpy() for t in seen)
-        flux = np.where(p.used.numpy(), p.flux.numpy(), np.nan) * p.scale
         with np.errstate(divide="ignore", invalid="ignore"):
-            recovered = flux * star * continuum / model
+            recovered = p.flux_as_read * star / model * continuum
         out.append(
             OrderFit(
                 row=p.row,
                 wavelength=p.wavelength,
-                flux=flux,
-                uncertainty=np.where(p.used.numpy(), p.sigma.numpy() * p.scale, np.nan),
+                flux=p.flux_as_read,
+                uncertainty=p.uncertainty_as_read,
                 mask=~p.used.numpy(),
                 model=model * p.scale,
                 star=star,

@@ -62,12 +62,13 @@ class Settings:
 
 
 def _in_reach(clone: Clone, pixels: list[Pixels], velocity: float, margin: float) -> Clone:
-    """The lines of `clone` near any of the orders, so that far ones do not burden the fit."""
+    """The lines of `clone` near any of the orders or with wings that reach one; the rest burden the fit."""
     factor = (1 + velocity / SPEED_OF_LIGHT, 1 + margin / SPEED_OF_LIGHT)
     keep = np.zeros(len(clone.lines), dtype=bool)
     for order in pixels:
         low, high = order.edges[0] / factor[0] / factor[1], order.edges[-1] / factor[0] * factor[1]
         keep |= (clone.lines.centre >= low) & (clone.lines.centre <= high)
+        keep[lines_that_matter(clone.lines, order.edges, velocity).numpy()] = True
     return Clone(clone.kind, clone.lines.take(keep), clone.wavelength_range, clone.summary)
 
 

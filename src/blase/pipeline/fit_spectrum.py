@@ -20,7 +20,7 @@ from blase.containers import EchelleSpectrum
 from blase.containers.metadata import Metadata
 from blase.errors import BlaseWarning, InputError
 from blase.functional.doppler import velocity_from_factor
-from blase.pipeline.assemble import fit_summary, order_fits, stellar_template
+from blase.pipeline.assemble import fit_summary, order_fits, stellar_template, strained_parameters
 from blase.pipeline.build import Settings, within_reach
 from blase.pipeline.checkpoint import Checkpoint, read_checkpoint
 from blase.pipeline.heldout import heldout_models
@@ -185,6 +185,7 @@ def fit_spectrum(
         )
         log.done("held-out pixels")
     notes = [*metadata.notes, *log.notes]
+    log.warnings.extend(strained_parameters(solved))
     summary = fit_summary(solved, settings, pixels, metadata, heldout, warnings=log.warnings, notes=notes)
     result = FitResult(
         summary=summary | {"seed": seed},
@@ -258,10 +259,18 @@ def _as_clone(
     source: Source, kind: Kind, pixels: list[Pixels], reach: float, resolving_power: float, log: _Log
 ) -> Clone:
     """The clone itself, read from its directory, or made of a template over the range of the data."""
-    if isinstance(source, Clone):
-        return source
     if isinstance(source, str | Path) and is_clone(source):
-        return Clone.read(source)
+        source = Clone.read(source)
+    if isinstance(source, Clone):
+        if source.kind != kind:
+            raise InputError(
+                f"a {source.kind} clone is given where a {kind} one is needed",
+                path=source.summary.get("path"),
+                value=source.kind,
+                expected=kind,
+                fix="exchange --star and --telluric, or clone the template anew with the right kind",
+            )
+        return source
     factor = 1 + (reach + 100) / SPEED_OF_LIGHT
     span = (min(p.edges[0] for p in pixels) / factor, max(p.edges[-1] for p in pixels) * factor)
     template = read_template(source, wavelength_range=span) if isinstance(source, str | Path) else source

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -41,6 +41,8 @@ class Pixels:
     used: Tensor
     blaze: Tensor | None
     scale: float
+    flux_as_read: FloatArray
+    uncertainty_as_read: FloatArray
 
     @property
     def n_used(self) -> int:
@@ -82,22 +84,14 @@ def to_pixels(order: Order) -> Pixels:
         used=torch.from_numpy(good.copy()),
         blaze=None if blaze is None else torch.from_numpy(blaze.copy()),
         scale=scale,
+        flux_as_read=order.flux,
+        uncertainty_as_read=order.uncertainty,
     )
 
 
 def without(pixels: Pixels, unused: NDArray[np.bool_]) -> Pixels:
     """The same order with further pixels left out of the fit."""
-    used = pixels.used & ~torch.from_numpy(unused)
-    return Pixels(
-        pixels.row,
-        pixels.wavelength,
-        pixels.edges,
-        pixels.flux,
-        pixels.sigma,
-        used,
-        pixels.blaze,
-        pixels.scale,
-    )
+    return replace(pixels, used=pixels.used & ~torch.from_numpy(unused))
 
 
 def grid_step(*lines: LineList) -> float:
