@@ -67,6 +67,13 @@ def read_template(
     InputError : on anything that is not a usable template; the message says what to do.
     """
     if isinstance(source, str) and source.startswith(_EMBEDDED):
+        if resolving_power is not None:
+            raise InputError(
+                "an embedded template is not blurred",
+                value=f"{source} with resolving power {resolving_power}",
+                expected="no declared resolving power",
+                fix="leave the resolving power of the template away",
+            )
         return _embedded(source, wavelength_range)
     if not isinstance(source, str | Path):
         return _from_pair(
