@@ -51,6 +51,8 @@ class FakeClone:
     summary: dict[str, Any]
     source: str = ""
 
+    converged = True
+
     def write(self, directory: Path, *, overwrite: bool = False) -> None:
         with atomic_directory(directory, overwrite=overwrite) as folder:
             (folder / "summary.json").write_text(to_text(self.summary))
@@ -125,8 +127,8 @@ def test_fit_passes_every_option_on(stage: Stage, tmp_path: Path) -> None:
     options = (
         f"--telluric {clone} --order 0-1 --wavelength 8610 8850 --instrument hpf --wavelength-unit nm "
         "--medium air --frame observatory --berv -27.5 --resolving-power 55000:1000 "
-        "--template-resolving-power fit --rv-guess -9.6 --fix vsini=2.2 "
-        "--fix wind --free limb_darkening --continuum-degree 3 --folds 4 "
+        "--template-resolving-power fit --template-wavelength-unit nm --template-medium air "
+        "--rv-guess -9.6 --fix vsini=2.2 --fix wind --free limb_darkening --continuum-degree 3 --folds 4 "
         "--wavelength-file w.fits --teff 4750 --seed 11"
     )
     assert main(fit_arguments(tmp_path / "out", *options.split())) == 0
@@ -145,6 +147,8 @@ def test_fit_passes_every_option_on(stage: Stage, tmp_path: Path) -> None:
     assert 8550 < low < 8600 and 8860 < high < 8900
     assert source == "embedded:star"
     assert template == {
+        "wavelength_unit": "nm",
+        "medium": "air",
         "wavelength_file": Path("w.fits"),
         "resolving_power": "fit",
         "effective_temperature": 4750.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -173,6 +174,43 @@ def test_units_are_converted(
     for name in ("one", "two"):
         order = QTable.read(tmp_path / name / "spectrum.fits", hdu="ORDER_0")
         np.testing.assert_allclose(order["wavelength"].value, table["wavelength"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("role", ["star", "telluric"])
+def test_units_of_a_template(tmp_path: Path, table: Table, star: Path, role: str, capsys: Capture) -> None:
+    """A template that states no unit has its own option, apart from that of the spectrum."""
+    wavelength = np.arange(8620.0, 8668.0, 0.01)
+    flux = 1 - 0.4 * np.exp(-0.5 * ((wavelength - 8644.0) / 0.03) ** 2)
+    Table([wavelength / 10, flux], names=["wavelength", "flux"]).write(tmp_path / "t.csv", format="ascii.csv")
+    write_csv(tmp_path / "s.csv", table)
+    lines = ["--fix", "stellar_lines", "--fix", "telluric_lines"]
+    sources = {"star": ["--star", star], "telluric": []} | {role: [f"--{role}", tmp_path / "t.csv"]}
+    command = ["fit", tmp_path / "s.csv", *sources["star"], *sources["telluric"], *FIT[:-1], "0", *lines]
+    prefix = "--template" if role == "star" else "--telluric"
+    assert run(*command, "-o", tmp_path / "none") == 2
+    assert f"{prefix}-wavelength-unit" in capsys.readouterr().err
+    assert run(*command, "-o", tmp_path / "out", f"{prefix}-wavelength-unit", "nm") == 0
+
+
+def test_a_clone_knows_its_units(tmp_path: Path, table: Table, star: Path, capsys: Capture) -> None:
+    write_csv(tmp_path / "s.csv", table)
+    clone, given = tmp_path / "clone", ["--template-medium", "air"]
+    assert run("clone", star, "-o", clone) == 0
+    assert run("fit", tmp_path / "s.csv", "--star", clone, "-o", tmp_path / "out", *FIT, *given) == 2
+    message = capsys.readouterr().err
+    assert "is a clone" in message and "--template-medium" in message
+
+
+def test_clone_that_did_not_converge_is_3_with_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    module = importlib.import_module("blase.cloning.clone_template")
+    monkeypatch.setattr(module, "_ITERATIONS", 1)
+    monkeypatch.setattr(module, "_LAST_ITERATIONS", 1)
+    command = ["clone", "embedded:star", "--wavelength", "8640", "8650", "-o", tmp_path / "clone"]
+    assert run(*command) == 3
+    assert "not converged: 1 iterations were not enough" in capsys.readouterr().err
+    assert json.loads((tmp_path / "clone" / "summary.json").read_text())["converged"] is False
 
 
 def test_interrupted_and_resumed(

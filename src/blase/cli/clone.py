@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from blase.cli.messages import say
+from blase.cli.messages import NOT_CONVERGED, say
 from blase.cli.options import (
     JsonOption,
     MediumOption,
@@ -102,6 +102,9 @@ def clone(
     made.summary.update(clock.summary())
     made.write(output, overwrite=overwrite)
     _print(made.summary, str(output), json=json)
+    if not made.converged:
+        say(f"not converged: {made.summary.get('stop_reason')}")
+        raise typer.Exit(NOT_CONVERGED)
 
 
 def _print(summary: dict[str, Any], output: str, *, json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,30 +37,52 @@ def template_range(
 def load_component(
     source: str,
     *,
+    flag: str,
     resolving_power: Any,
     span: tuple[float, float],
+    wavelength_unit: str | None = None,
+    medium: str | None = None,
     wavelength_file: Path | None = None,
     teff: float | None = None,
 ) -> Any:
     """Return the clone in the directory `source`, or the template that `source` names.
 
-    Raises `InputError` where a blur is declared for a clone, which was already made through its own.
+    `flag` begins the options that belong to this template, `--template` or `--telluric`. Raises `InputError`
+    where such an option is given for a clone, which was already made with its own.
     """
     from blase.cloning import Clone, is_clone
     from blase.templates import read_template
 
     if not is_clone(Path(source)):
-        return read_template(
-            source,
-            wavelength_file=wavelength_file,
-            resolving_power=resolving_power,
-            wavelength_range=span,
-            effective_temperature=teff,
-        )
-    if resolving_power is not None:
+        try:
+            return read_template(
+                source,
+                wavelength_unit=wavelength_unit,
+                medium=medium,
+                wavelength_file=wavelength_file,
+                resolving_power=resolving_power,
+                wavelength_range=span,
+                effective_temperature=teff,
+            )
+        except InputError as error:
+            raise _about_template(error, flag) from error
+    of_template = {
+        "wavelength-unit": wavelength_unit,
+        "medium": medium,
+        "resolving-power": resolving_power,
+    }
+    given = [f"{flag}-{name}" for name, value in of_template.items() if value is not None]
+    if given:
         raise InputError(
-            "is a clone, which is free of blur: a resolving power belongs to its template",
+            "is a clone: what belongs to its template was stated when it was made",
             path=source,
+            value=" ".join(given),
             fix="give it to blase clone, or give the template itself to blase fit",
         )
     return Clone.read(Path(source))
+
+
+def _about_template(error: InputError, flag: str) -> InputError:
+    """The same error with a fix that names the options of the template, not those of the spectrum."""
+    fix = error.fix and re.sub(r"--(wavelength-unit|medium)\b", rf"{flag}-\1", error.fix)
+    return InputError(error.problem, path=error.path, value=error.value, expected=error.expected, fix=fix)

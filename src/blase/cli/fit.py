@@ -23,6 +23,10 @@ from blase.cli.options import (
     ResolvingPowerOption,
     SeedOption,
     TeffOption,
+    TelluricMediumOption,
+    TelluricUnitOption,
+    TemplateMediumOption,
+    TemplateUnitOption,
     VerboseOption,
     WavelengthFileOption,
     WavelengthOption,
@@ -79,6 +83,10 @@ def fit(
             help="Resolving power to which the telluric template is already blurred.",
         ),
     ] = None,
+    template_wavelength_unit: TemplateUnitOption = None,
+    template_medium: TemplateMediumOption = None,
+    telluric_wavelength_unit: TelluricUnitOption = None,
+    telluric_medium: TelluricMediumOption = None,
     rv_guess: Annotated[
         float | None,
         typer.Option(
@@ -156,12 +164,22 @@ def fit(
             )
             reach = template_range(observed, rows, span)
             stellar = load_component(
-                star, resolving_power=star_power, span=reach, wavelength_file=wavelength_file, teff=teff
+                star,
+                flag="--template",
+                resolving_power=star_power,
+                span=reach,
+                wavelength_unit=template_wavelength_unit,
+                medium=template_medium,
+                wavelength_file=wavelength_file,
+                teff=teff,
             )
-            atmosphere = (
-                None
-                if telluric is None
-                else load_component(telluric, resolving_power=telluric_power, span=reach)
+            atmosphere = telluric and load_component(
+                telluric,
+                flag="--telluric",
+                resolving_power=telluric_power,
+                span=reach,
+                wavelength_unit=telluric_wavelength_unit,
+                medium=telluric_medium,
             )
             result = fit_spectrum(
                 observed,

@@ -147,6 +147,30 @@ WavelengthUnitOption = Annotated[
 MediumOption = Annotated[
     Medium | None, typer.Option("--medium", help="Medium of the file's wavelengths, where it states none.")
 ]
+TemplateUnitOption = Annotated[
+    str | None,
+    typer.Option(
+        "--template-wavelength-unit",
+        metavar="UNIT",
+        help="Unit of the stellar template's wavelengths, where it states none: A, nm, um.",
+    ),
+]
+TemplateMediumOption = Annotated[
+    Medium | None,
+    typer.Option("--template-medium", help="Medium of the stellar template's wavelengths (default vacuum)."),
+]
+TelluricUnitOption = Annotated[
+    str | None,
+    typer.Option(
+        "--telluric-wavelength-unit",
+        metavar="UNIT",
+        help="Unit of the telluric template's wavelengths, where it states none: A, nm, um.",
+    ),
+]
+TelluricMediumOption = Annotated[
+    Medium | None,
+    typer.Option("--telluric-medium", help="Medium of the telluric template's wavelengths (default vacuum)."),
+]
 WavelengthFileOption = Annotated[
     Path | None,
     typer.Option("--wavelength-file", metavar="FILE", help="Wavelengths of a PHOENIX template, kept apart."),

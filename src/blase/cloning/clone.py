@@ -36,6 +36,11 @@ class Clone:
     wavelength_range: tuple[float, float]
     summary: dict[str, Any]
 
+    @property
+    def converged(self) -> bool:
+        """Whether the fit of the template ended by itself, and not for want of iterations."""
+        return bool(self.summary.get("converged", True))
+
     def write(self, directory: str | Path, *, overwrite: bool = False) -> Path:
         """Write `clone.safetensors`, `lines.ecsv` and `summary.json` into `directory`, all or nothing."""
         with atomic_directory(directory, overwrite=overwrite) as folder:

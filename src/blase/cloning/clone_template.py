@@ -28,7 +28,8 @@ DEFAULT_PROMINENCE = 2e-3
 """A line must stand out by this fraction of the continuum."""
 DEFAULT_RESOLVING_POWER = 55_000.0
 ROUNDS = 3
-_ITERATIONS = 25
+_ITERATIONS, _LAST_ITERATIONS = 25, 100
+"""Most iterations of a round; only the last one has to converge."""
 
 
 def clone_template(
@@ -158,6 +159,7 @@ def _fit(
     progress: Progress | None,
 ) -> tuple[Solution, Objective]:
     objective = template_objective(template, lines, widths, kind)
+    iterations = _LAST_ITERATIONS if number == ROUNDS else _ITERATIONS
 
     def tell(iteration: int, value: float) -> None:
         if progress is not None:
@@ -165,7 +167,7 @@ def _fit(
                 {
                     "stage": f"clone ({kind}), round {number} of {ROUNDS}",
                     "iteration": iteration,
-                    "total": _ITERATIONS,
+                    "total": iterations,
                     "residual_rms": None,
                     "message": f"{len(lines)} lines, objective {value:.4g}",
                 }
@@ -175,7 +177,7 @@ def _fit(
         objective,
         objective.space.pack(objective.model),
         stretches=_stretches(template, objective, lines),
-        max_iterations=_ITERATIONS,
+        max_iterations=iterations,
         tolerance=1e-4 * len(template),
         progress=tell,
     )

@@ -102,6 +102,8 @@ class EchelleSpectrum:
                 fix="pass another --wavelength LO HI (vacuum Angstrom)",
             )
         cropped_to = f"cropped to {low:g}-{high:g} A: {sum(map(len, kept))} of {self.n_pixels} pixels kept"
+        if gone := sorted({order.row for order in self.orders} - {order.row for order in kept}):
+            cropped_to += f"; orders without a pixel there: {', '.join(map(str, gone))}"
         return replace(self, orders=tuple(kept)).with_history(cropped_to)
 
     def with_history(self, *sentences: str) -> EchelleSpectrum:

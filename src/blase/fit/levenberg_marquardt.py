@@ -137,8 +137,9 @@ class _Descent:
     def _steer(self, gain: np.ndarray, promised: np.ndarray, refused: np.ndarray) -> None:
         ratio = np.clip(gain / np.maximum(promised, 1e-300), 0.0, 1.0)
         relaxed = self.damping * np.maximum(1 / 3, 1 - (2 * ratio - 1) ** 3)
-        self.damping = np.clip(np.where(refused, self.damping * self.growth, relaxed), LEAST_DAMPING, None)
-        self.growth = np.where(refused, 2 * self.growth, 2.0)
+        raised = np.where(refused, self.damping * self.growth, relaxed)
+        self.damping = np.clip(raised, LEAST_DAMPING, MOST_DAMPING)
+        self.growth = np.where(refused, np.minimum(2 * self.growth, MOST_DAMPING), 2.0)
 
 
 def minimise_structured(
@@ -175,7 +176,7 @@ def _minimise(
     stretches = stretches or Stretches.single(objective.data.flux.numel(), start.numel())
     descent = _Descent(objective, start, stretches)
     history: list[dict[str, Any]] = []
-    converged, reason = False, f"{max_iterations} iterations were not enough: raise max_iterations"
+    converged, reason = False, f"{max_iterations} iterations were not enough"
     for iteration in range(1, max_iterations + 1):
         before = descent.value
         descent.advance()

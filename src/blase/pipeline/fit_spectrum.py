@@ -25,7 +25,7 @@ from blase.pipeline.build import Settings, within_reach
 from blase.pipeline.checkpoint import Checkpoint, read_checkpoint
 from blase.pipeline.heldout import heldout_models
 from blase.pipeline.line_table import line_table
-from blase.pipeline.options import Freedom, freedom
+from blase.pipeline.options import Freedom, freedom, require_within
 from blase.pipeline.prepare import Pixels, select_orders, to_pixels, uncovered, without
 from blase.pipeline.solve import Progress, Start, solve
 from blase.pipeline.start import LARGEST_VELOCITY, NEAR_GUESS, starting_point
@@ -35,6 +35,8 @@ from blase.templates.template import LineTemplate, Template
 
 Source = Clone | Template | LineTemplate | str | Path
 DEFAULT_RESOLVING_POWER_ERROR = 0.03
+WING_REACH = 1200.0
+"""How far beyond the data a template is cloned [km/s], for the wings of strong lines out there."""
 _FEWEST_PIXELS = 50
 _CLEAR_VELOCITY = 0.02
 """Decrease of chi-square per pixel by the star's lines below which the starting velocity is doubtful."""
@@ -123,10 +125,14 @@ def fit_spectrum(
         raise InputError("the number of folds is out of range", value=folds, expected="0 (off) or at least 2")
     if continuum_degree < 0:
         raise InputError("the continuum degree is negative", value=continuum_degree, expected="0 or more")
+    if rv_guess is not None:
+        require_within("radial_velocity", rv_guess)
     log, liberty = _Log(progress), freedom(fix, free)
     log.stage("prepare")
     chosen = select_orders(spectrum, orders, wavelength_range)
     metadata = chosen.metadata
+    if orders is not None and len(chosen.orders) < len(orders):
+        log.warn(f"{metadata.history[-1]}: left out")
     pixels = [to_pixels(order) for order in chosen.orders]
     power, power_error = _resolving_power(resolving_power, metadata, liberty)
     wind = _wind_velocity(metadata, liberty) if telluric is not None else 0.0
@@ -271,7 +277,7 @@ def _as_clone(
                 fix="exchange --star and --telluric, or clone the template anew with the right kind",
             )
         return source
-    factor = 1 + (reach + 100) / SPEED_OF_LIGHT
+    factor = 1 + (reach + WING_REACH) / SPEED_OF_LIGHT
     span = (min(p.edges[0] for p in pixels) / factor, max(p.edges[-1] for p in pixels) * factor)
     template = read_template(source, wavelength_range=span) if isinstance(source, str | Path) else source
     log.notes.extend(f"{kind} template: {note}" for note in template.notes)

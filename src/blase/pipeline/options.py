@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from math import inf
 
+from blase.constants import SPEED_OF_LIGHT
 from blase.errors import InputError
 
 GLOBALS = ("radial_velocity", "vsini", "resolving_power", "wind_velocity", "limb_darkening")
@@ -18,6 +20,14 @@ LINE_CLASSES = {
         ("gamma", "log_gamma"),
     )
 }
+LIMITS = {
+    "radial_velocity": (-SPEED_OF_LIGHT, SPEED_OF_LIGHT, "km/s, slower than light"),
+    "wind_velocity": (-SPEED_OF_LIGHT, SPEED_OF_LIGHT, "km/s, slower than light"),
+    "vsini": (0.0, 1000.0, "km/s, from 0 to 1000"),
+    "resolving_power": (1.0, inf, "lambda/FWHM above 1"),
+    "limb_darkening": (0.0, 1.0, "a coefficient from 0 to 1"),
+}
+"""Smallest and largest value at which a parameter may be held, and what to say of it."""
 GROUPS = {
     "stellar_lines": [name for name in LINE_CLASSES if name.startswith("stellar")],
     "telluric_lines": [name for name in LINE_CLASSES if name.startswith("telluric")],
@@ -57,6 +67,8 @@ def freedom(fix: dict[str, float | None] | None, free: list[str] | None) -> Free
                     value=value,
                     fix=f"use --fix {name} to hold it where it starts",
                 )
+            if value is not None:
+                require_within(member, value)
             fixed[member] = value
     freed = [member for name in free or [] for member in GROUPS.get(name, [name])]
     for name in freed:
@@ -66,6 +78,14 @@ def freedom(fix: dict[str, float | None] | None, free: list[str] | None) -> Free
                 "a parameter is both fixed and freed", value=name, fix="drop one of the two options"
             )
     return Freedom(fixed, tuple(freed))
+
+
+def require_within(name: str, value: float) -> None:
+    """Raise `InputError` unless the parameter `name` may have this `value`."""
+    low, high, expected = LIMITS[name]
+    velocity = name.endswith("_velocity")
+    if not (low < value < high if velocity else low <= value <= high):
+        raise InputError(f"{name} is out of range", value=value, expected=expected)
 
 
 def _require_known(name: str, known: list[str]) -> None:

@@ -30,7 +30,11 @@ TOLERANCE = 0.1
 parameter."""
 LARGEST_CHANGE = 4.0
 """Prior widths stay within this factor of where they began."""
-_PASSES = 6
+WIDEST_TELLURIC_CENTRE = 0.05
+"""Of the prior of telluric centres [km/s]: their catalogue is better than what a blend may suggest."""
+HYPERPRIOR_LINES = 2.0
+"""Weight of the first guess of a prior width, in lines: it decides where the data determine fewer."""
+_PASSES = 8
 _SETTLED = 0.1
 """Relative change of noise inflation and prior widths below which they have settled."""
 
@@ -175,8 +179,7 @@ def solve(
     Unless `fixed`, the errors of every order and the prior widths of every class of lines are re-estimated
     after each pass until they settle: the errors so that chi-square equals the pixels less the effective
     parameters (MacKay 1992, Neural Comput. 4, 415, eq. 4.9), never below the stated ones; the widths by the
-    EM step width^2 <- width^2 mean(z^2 + posterior variance), within a factor `LARGEST_CHANGE` of where they
-    began.
+    fixed point of the same evidence (ibid., eq. 4.8), with a weak hyperprior at the first guess.
     """
     slices = order_slices(pixels)
     history: list[dict[str, Any]] = []
@@ -229,14 +232,22 @@ def _learned(
     widths: LinePriorWidths,
     first: LinePriorWidths,
 ) -> LinePriorWidths:
-    """Prior widths of every free class of lines after one EM step."""
+    """Prior widths of every free class of lines after one step towards the largest evidence.
+
+    width^2 <- (sum of squared departures + k first^2) / (n_effective + k), k = `HYPERPRIOR_LINES`: a scaled
+    inverse chi-square hyperprior.
+    """
     z, found = solution.z.numpy(), {}
     for kind in LINE_PARAMETERS:
         where = objective.space.slices.get(f"{prefix}.lines.{kind}")
         if where is not None and where.stop > where.start:
-            start = getattr(first, kind)
-            width = getattr(widths, kind) * np.sqrt(np.mean(z[where] ** 2 + ratio[where]))
-            found[kind] = float(np.clip(width, start / LARGEST_CHANGE, start * LARGEST_CHANGE))
+            start, k = getattr(first, kind), HYPERPRIOR_LINES
+            departures, effective = (getattr(widths, kind) * z[where]) ** 2, 1 - ratio[where]
+            width = np.sqrt((departures.sum() + k * start**2) / (effective.sum() + k))
+            highest = LARGEST_CHANGE * start
+            if (prefix, kind) == ("atmosphere", "centre_shift"):
+                highest = min(highest, max(start, WIDEST_TELLURIC_CENTRE))
+            found[kind] = float(np.clip(width, start / LARGEST_CHANGE, highest))
     return replace(widths, **found)
 
 

@@ -67,13 +67,7 @@ def read_template(
     InputError : on anything that is not a usable template; the message says what to do.
     """
     if isinstance(source, str) and source.startswith(_EMBEDDED):
-        if resolving_power is not None:
-            raise InputError(
-                "an embedded template is not blurred",
-                value=f"{source} with resolving power {resolving_power}",
-                expected="no declared resolving power",
-                fix="leave the resolving power of the template away",
-            )
+        _refuse_blur("an embedded template", source, resolving_power)
         return _embedded(source, wavelength_range)
     if not isinstance(source, str | Path):
         return _from_pair(
@@ -91,6 +85,8 @@ def read_template(
     )
     unit = None if wavelength_unit is None else str(wavelength_unit)
     origin: dict[str, Any] = {"name": path.stem, "path": str(path), "sha256": file_sha256(path)}
+    if isinstance(content, LineList | RawLines):
+        _refuse_blur("a line list", str(path), resolving_power)
     if isinstance(content, LineList):
         return _from_line_list(content, wavelength_range, origin)
     if isinstance(content, RawLines):
@@ -113,6 +109,18 @@ def read_template(
         or temperature_in_name(path.name),
     )
     return build_template(raw, resolving_power=resolving_power, wavelength_range=wavelength_range, **origin)
+
+
+def _refuse_blur(what: str, source: str, resolving_power: ResolvingPower) -> None:
+    """Raise `InputError` where a blur is declared for what has none."""
+    if resolving_power is not None:
+        raise InputError(
+            f"{what} is not blurred",
+            path=source,
+            value=f"resolving power {resolving_power}",
+            expected="no declared resolving power",
+            fix="leave the resolving power of the template away",
+        )
 
 
 def _embedded(source: str, wavelength_range: tuple[float, float] | None) -> Template | LineTemplate:
