@@ -1,32 +1,33 @@
-"""Jacobian of the standard forward model: sparse columns of the lines, dense columns of everything else."""
+"""Jacobian of the standard forward model: short columns of the lines, dense columns of everything else."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from scipy.sparse import csc_matrix, csr_matrix, diags, hstack, vstack
 from torch import Tensor
 from torch.func import functional_call, jvp
 
-from blase.constants import SPEED_OF_LIGHT
-from blase.fit.line_columns import (
-    LINE_PARAMETERS,
-    LineColumns,
+from blase.fit.light_path import (
+    LightPath,
     OrderSpectra,
-    order_line_columns,
+    detector_path,
     order_spectra,
-    window_half_width,
+    stellar_path,
+    telluric_path,
 )
+from blase.fit.line_blocks import FloatArray, IntArray, LineBlocks
+from blase.fit.line_columns import LINE_PARAMETERS, LineSlopes, line_slopes, shared_tangents
+from blase.fit.line_response import add_responses, pixel_runs
 from blase.fit.objective import Data
 from blase.fit.parameters import ParameterSpace
 from blase.model.forward import OrderModel, SpectrumModel
 from blase.model.lines import VoigtLines
 
-BROAD = 80.0
-"""Lines whose window reaches farther than this [km/s] join the dense columns; the band stays narrow."""
+LONGEST_RUN = 240
+"""Lines seen by more pixels than this, behind an instrument, are dense columns: the band stays narrow."""
 
 _SHARED = {
     "star.radial_velocity": ("star", 0),
@@ -42,72 +43,217 @@ _SHARED = {
 
 
 @dataclass(frozen=True)
-class Jacobian:
-    """d(model / sigma) / dz: `local` (n_pixels, n_local) sparse, `dense` (n_pixels, n_dense).
+class Tile:
+    """Dense columns that one order feels: `rank` (n,) its pixels, `columns` (n, k), `place` (k,) which."""
 
-    `local_index` and `dense_index` say which entries of z the columns belong to; local columns run in order
-    of wavelength. The few very broad lines count as dense.
-    """
-
-    local: csr_matrix
-    dense: np.ndarray
-    local_index: np.ndarray
-    dense_index: np.ndarray
-
-    def along(self, step: np.ndarray) -> np.ndarray:
-        """Change of model / sigma (n_pixels,) for a change `step` of z, to first order."""
-        return np.asarray(self.local @ step[self.local_index] + self.dense @ step[self.dense_index])
+    rank: IntArray
+    columns: FloatArray
+    place: IntArray
 
 
 @dataclass(frozen=True)
-class _LineBlock:
-    """Columns of the free line parameters: derivatives, entries of z, wavelengths, which lines are broad."""
+class Jacobian:
+    """d(model / sigma) / dz, with the pixels of all orders in order of wavelength.
 
-    columns: csc_matrix
-    entries: np.ndarray
-    position: np.ndarray
-    broad: np.ndarray
+    Attributes
+    ----------
+    size : number of parameters.
+    rank : (n_pixels,) place by wavelength of every pixel of the data.
+    borders : places by wavelength where one order (or group of overlapping ones) ends and the next begins.
+    lines : columns of single lines.
+    tiles : columns of everything else, and of the few very broad lines, order by order.
+    dense_index : (m,) their entries of z.
+    """
+
+    size: int
+    rank: IntArray
+    borders: IntArray
+    lines: LineBlocks
+    tiles: list[Tile]
+    dense_index: IntArray
+
+    @property
+    def n_pixels(self) -> int:
+        """Number of pixels, unused ones included."""
+        return self.rank.size
+
+    def along(self, step: FloatArray) -> FloatArray:
+        """Change of model / sigma (n_pixels,) for a change `step` (size,) of z, in the order of the data."""
+        return self.sorted_along(step)[self.rank]
+
+    def sorted_along(self, step: FloatArray) -> FloatArray:
+        """The same in order of wavelength."""
+        out = self.lines.along(step, self.n_pixels)
+        dense = step[self.dense_index]
+        for tile in self.tiles:
+            out[tile.rank] += tile.columns @ dense[tile.place]
+        return out
+
+    def sorted_adjoint(self, vector: FloatArray) -> FloatArray:
+        """J^T `vector` (size,) of a vector over pixels in order of wavelength."""
+        out = np.zeros(self.size)
+        free = self.lines.entry >= 0
+        out[self.lines.entry[free]] = self.lines.adjoint(vector)[free]
+        for tile in self.tiles:
+            np.add.at(out, self.dense_index[tile.place], tile.columns.T @ vector[tile.rank])
+        return out
+
+    def power(self, pixels: slice) -> FloatArray:
+        """Sum of squares (size,) of every column over some pixels of the data."""
+        inside = np.zeros(self.n_pixels)
+        inside[self.rank[pixels]] = 1.0
+        out = np.zeros(self.size)
+        free = self.lines.entry >= 0
+        out[self.lines.entry[free]] = self.lines.squared().adjoint(inside)[free]
+        for tile in self.tiles:
+            np.add.at(out, self.dense_index[tile.place], (tile.columns**2).T @ inside[tile.rank])
+        return out
+
+    def dense_rows(self, low: int, high: int) -> tuple[FloatArray, IntArray]:
+        """Dense columns felt by the pixels `low` ... `high` - 1 in order of wavelength, and which."""
+        inside = [tile for tile in self.tiles if tile.rank.size and low <= tile.rank[0] < high]
+        place = np.unique(np.concatenate([t.place for t in inside] or [np.zeros(0, dtype=np.int64)]))
+        columns = np.zeros((high - low, place.size))
+        for tile in inside:
+            columns[np.ix_(tile.rank - low, np.searchsorted(place, tile.place))] = tile.columns
+        return columns, place
+
+    def to_dense(self) -> FloatArray:
+        """The whole matrix (n_pixels, size), in the order of the data: slow, for comparisons."""
+        out = np.zeros((self.n_pixels, self.size))
+        free = self.lines.entry >= 0
+        out[:, self.lines.entry[free]] = self.lines.to_dense(self.n_pixels)[:, free.reshape(-1)]
+        dense, place = self.dense_rows(0, self.n_pixels)
+        out[:, self.dense_index[place]] = dense
+        return out[self.rank]
 
 
-def _absorber(model: SpectrumModel, prefix: str) -> tuple[VoigtLines, Tensor]:
-    if prefix == "star":
-        assert model.star is not None
-        return model.star.lines, model.star.radial_velocity
-    assert model.atmosphere is not None
-    return model.atmosphere.lines, model.atmosphere.wind_velocity
+@dataclass(frozen=True)
+class _Absorber:
+    """One absorber as the orders see it."""
+
+    prefix: str
+    lines: VoigtLines
+    velocity: Tensor
+    base: int  # of its first line among all lines
+
+    def index(self, order: OrderModel) -> Tensor:
+        """The lines that matter in `order`."""
+        return order.stellar if self.prefix == "star" else order.telluric
 
 
-def _line_block(
-    model: SpectrumModel, space: ParameterSpace, prefix: str, pieces: list[LineColumns], index: list[Tensor]
-) -> _LineBlock:
-    """All orders of one absorber; a line seen in two orders is one set of columns."""
-    lines, velocity = _absorber(model, prefix)
-    count = len(lines)
-    columns = np.full((count, 4), -1, dtype=np.int64)
+def _absorbers(model: SpectrumModel) -> list[_Absorber]:
+    out = []
+    if model.star is not None:
+        out.append(_Absorber("star", model.star.lines, model.star.radial_velocity, 0))
+    if model.atmosphere is not None:
+        base = len(model.star.lines) if model.star is not None else 0
+        out.append(_Absorber("atmosphere", model.atmosphere.lines, model.atmosphere.wind_velocity, base))
+    return out
+
+
+@dataclass(frozen=True)
+class _View:
+    """How one order sees one absorber: the path of its light, the lines' slopes, the pixels that see them."""
+
+    absorber: _Absorber
+    path: LightPath
+    slopes: LineSlopes
+    run: IntArray
+    run_end: IntArray
+
+
+def _views(model: SpectrumModel, order: OrderModel, spectra: OrderSpectra) -> list[_View]:
+    detector = detector_path(model, order)
+    out = []
+    for absorber in _absorbers(model):
+        if absorber.prefix == "star":
+            path = stellar_path(detector, model, order, spectra)
+        else:
+            path = telluric_path(detector, spectra)
+        slopes = line_slopes(order.grid.array, absorber.lines, absorber.velocity, absorber.index(order))
+        run, run_end = pixel_runs(path.start, path.taps, slopes.lo, slopes.hi)
+        out.append(_View(absorber, path, slopes, run, run_end))
+    return out
+
+
+def _pixel_order(orders: list[OrderModel]) -> tuple[IntArray, IntArray, list[slice]]:
+    """Place by wavelength of all pixels, borders of groups of overlapping orders, pixels of every order."""
+    position = []
+    for order in orders:
+        grid = order.grid.array
+        if order.pixels is None:
+            position.append(grid)
+        else:
+            middle = order.pixels.index[:, 0].numpy() + order.pixels.index.shape[1] // 2
+            position.append(grid[np.minimum(middle, grid.size - 1)])
+    ends = np.cumsum([p.size for p in position])
+    slices = [slice(int(end) - p.size, int(end)) for end, p in zip(ends, position, strict=True)]
+    sorting = np.argsort(np.concatenate(position), kind="stable")
+    rank = np.empty(sorting.size, dtype=np.int64)
+    rank[sorting] = np.arange(sorting.size)
+    spans = np.array([(rank[s].min(), rank[s].max() + 1) for s in slices])
+    borders = [b for b in np.unique(spans[:, 0])[1:] if not np.any((spans[:, 0] < b) & (spans[:, 1] > b))]
+    return rank, np.array(borders, dtype=np.int64), slices
+
+
+def _entries(space: ParameterSpace, absorber: _Absorber) -> tuple[IntArray, FloatArray]:
+    """Entries of z and prior widths of the parameters of lines, both (n_lines, 4); -1 and 0 if frozen."""
+    count = len(absorber.lines)
+    entry, width = np.full((count, 4), -1, dtype=np.int64), np.zeros((count, 4))
     for k, kind in enumerate(LINE_PARAMETERS):
-        where = space.slices.get(f"{prefix}.lines.{kind}")
+        name = f"{absorber.prefix}.lines.{kind}"
+        where = space.slices.get(name)
         if where is not None:
-            columns[:, k] = np.arange(where.start, where.stop)
-    free = columns.reshape(-1) >= 0
-    seen = {k: v.detach().numpy() for k, v in lines.observed(velocity, torch.arange(count)).items()}
-    half = window_half_width(seen["strength"], seen["sigma"], seen["gamma"])
-    broad = half / seen["centre"] * SPEED_OF_LIGHT > BROAD
-    scattered = [_scatter(piece.columns, at, count) for piece, at in zip(pieces, index, strict=True)]
-    return _LineBlock(
-        vstack(scattered, format="csc")[:, free],
-        columns.reshape(-1)[free],
-        np.repeat(seen["centre"], 4)[free],
-        np.repeat(broad, 4)[free],
-    )
+            entry[:, k] = np.arange(where.start, where.stop)
+            width[:, k] = space.priors[name].width.reshape(-1).numpy()
+    return entry, width
 
 
-def _scatter(piece: csr_matrix, index: Tensor, count: int) -> csr_matrix:
-    """Spread the columns of the lines `index` over the columns of all `count` lines."""
-    if index.numel() == count:
-        return piece
-    columns = (4 * index.numpy()[:, None] + np.arange(4)).reshape(-1)
-    entries = piece.tocoo()
-    return csr_matrix((entries.data, (entries.row, columns[entries.col])), shape=(piece.shape[0], 4 * count))
+def _line_blocks(
+    model: SpectrumModel,
+    space: ParameterSpace,
+    views: list[list[_View]],
+    rank: IntArray,
+    slices: list[slice],
+    weight: FloatArray,
+) -> LineBlocks:
+    """Columns of all lines over all orders; a line seen in two orders is one set of columns."""
+    pairs = [_entries(space, absorber) for absorber in _absorbers(model)]
+    nothing = (np.zeros((0, 4), dtype=np.int64), np.zeros((0, 4)))
+    entry, width = (np.concatenate(parts) for parts in zip(nothing, *pairs, strict=True))
+    first, end = np.full(len(entry), rank.size), np.zeros(len(entry), dtype=np.int64)
+    for seen, pixels in zip(views, slices, strict=True):
+        here = rank[pixels]
+        for view in seen:
+            some = view.run_end > view.run
+            line = view.absorber.base + view.slopes.index[some]
+            first[line] = np.minimum(first[line], here[view.run[some]])
+            end[line] = np.maximum(end[line], here[view.run_end[some] - 1] + 1)
+    length = np.maximum(end - first, 0)
+    blocks = LineBlocks.empty(np.where(length > 0, first, 0), length, entry)
+    for seen, pixels in zip(views, slices, strict=True):
+        for view in seen:
+            line = view.absorber.base + view.slopes.index
+            add_responses(
+                view.path.rows,
+                view.path.start,
+                weight[pixels],
+                rank[pixels],
+                view.slopes.values,
+                view.slopes.window,
+                view.slopes.lo,
+                view.slopes.hi,
+                view.run,
+                view.run_end,
+                view.slopes.factor * width[line],
+                line,
+                blocks.first,
+                blocks.length,
+                blocks.offset,
+                blocks.values,
+            )
+    return blocks
 
 
 def _named(named: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -156,39 +302,43 @@ def _continuum_columns(model: SpectrumModel, order: OrderModel, spectra: OrderSp
         return (seen[:, None] * order.continuum.basis).numpy()
 
 
-def _dense_block(
+def _tangents(model: SpectrumModel, space: ParameterSpace, order: OrderModel) -> dict[str, FloatArray]:
+    """Derivatives of the optical depth of every absorber of which something shared by all lines is free."""
+    moved = {_SHARED[name][0] for name in space.slices if name in _SHARED}
+    return {
+        a.prefix: shared_tangents(order.grid, a.lines, a.velocity, a.index(order))
+        for a in _absorbers(model)
+        if a.prefix in moved
+    }
+
+
+def _order_columns(
     model: SpectrumModel,
     space: ParameterSpace,
-    spectra: list[OrderSpectra],
-    answers: list[dict[str, LineColumns]],
-    rows: list[int],
-) -> tuple[np.ndarray, np.ndarray]:
-    """Columns of all parameters that are not of single lines, and their entries of z."""
+    number: int,
+    spectra: OrderSpectra,
+    seen: list[_View],
+    tangents: dict[str, FloatArray],
+) -> tuple[FloatArray, IntArray]:
+    """Columns (n_pixels, k) that one order has of the parameters not of single lines; their entries of z."""
+    order = model.orders[number]
     names = [n for n in space.slices if n.rsplit(".", 1)[1] not in LINE_PARAMETERS]
-    continua = [n for n in names if n.startswith("orders.")]
-    optics = [n for n in names if n not in _SHARED and n not in continua]
-    entries = np.concatenate(
-        [np.arange(space.slices[n].start, space.slices[n].stop) for n in names] or [np.zeros(0, int)]
-    )
-    place = {int(e): k for k, e in enumerate(entries)}
-    columns, top = np.zeros((sum(rows), entries.size)), 0
-    for number, (order, light, answer, height) in enumerate(
-        zip(model.orders, spectra, answers, rows, strict=True)
-    ):
-        here = columns[top : top + height]
-        for name in names:
-            if name in _SHARED:
-                prefix, kind = _SHARED[name]
-                here[:, place[space.slices[name].start]] = answer[prefix].together[:, kind]
-        for name, column in _optics_columns(model, order, light, optics).items():
-            here[:, place[space.slices[name].start]] = column
-        own = space.slices.get(f"orders.{number}.continuum.coefficients")
-        if own is not None:
-            here[:, place[own.start] : place[own.start] + own.stop - own.start] = _continuum_columns(
-                model, order, light
-            )
-        top += height
-    return columns, entries
+    own = f"orders.{number}.continuum.coefficients"
+    optics = [n for n in names if n not in _SHARED and not n.startswith("orders.")]
+    found = _optics_columns(model, order, spectra, optics)
+    for view in seen:
+        wanted = [n for n in names if n in _SHARED and _SHARED[n][0] == view.absorber.prefix]
+        if wanted:
+            answer = view.path.apply(tangents[view.absorber.prefix])
+            found |= {n: answer[:, _SHARED[n][1]] for n in wanted}
+    columns = [found[n][:, None] for n in found]
+    entries = [np.array([space.slices[n].start]) for n in found]
+    if own in space.slices:
+        columns.append(_continuum_columns(model, order, spectra))
+        entries.append(np.arange(space.slices[own].start, space.slices[own].stop))
+    if not columns:
+        return np.zeros((seen[0].path.start.size, 0)), np.zeros(0, dtype=np.int64)
+    return np.hstack(columns), np.concatenate(entries)
 
 
 def _widths(space: ParameterSpace) -> np.ndarray:
@@ -198,33 +348,45 @@ def _widths(space: ParameterSpace) -> np.ndarray:
     return widths
 
 
+def _broad_rows(blocks: LineBlocks, broad: IntArray, rank: IntArray) -> tuple[FloatArray, IntArray]:
+    """Columns (n, k) of the lines `broad` at the pixels `rank`, and their entries of z, both of free ones."""
+    taken = blocks.take(broad)
+    free = (taken.entry >= 0).reshape(-1)
+    columns = np.zeros((rank.size, 4 * broad.size))
+    for i, (first, n, at) in enumerate(zip(taken.first, taken.length, taken.offset, strict=False)):
+        place = rank - first
+        inside = (place >= 0) & (place < n)
+        values = taken.values[at : at + 4 * n].reshape(4, n)
+        columns[inside, 4 * i : 4 * i + 4] = values[:, place[inside]].T
+    return columns[:, free], taken.entry.reshape(-1)[free]
+
+
 def jacobian(model: SpectrumModel, data: Data, space: ParameterSpace) -> Jacobian:
     """Jacobian of `model` / sigma at its current parameters, rows of unused pixels zero."""
-    spectra = [order_spectra(model, order) for order in model.orders]
-    answers = [order_line_columns(model, o, light) for o, light in zip(model.orders, spectra, strict=True)]
-    rows = [next(iter(answer.values())).columns.shape[0] for answer in answers]
-    others, other_entries = _dense_block(model, space, spectra, answers, rows)
-    blocks = [
-        _line_block(
-            model, space, prefix, [a[prefix] for a in answers], [getattr(o, kind) for o in model.orders]
-        )
-        for prefix, kind in (("star", "stellar"), ("atmosphere", "telluric"))
-        if prefix in answers[0]
-    ]
-    entries = np.concatenate([b.entries for b in blocks])
-    position, is_broad = (
-        np.concatenate([b.position for b in blocks]),
-        np.concatenate([b.broad for b in blocks]),
-    )
-    widths = _widths(space)
+    orders = list(model.orders)
+    rank, borders, slices = _pixel_order(orders)
     used = data.used.numpy()
     weight = used / np.where(used, data.sigma.numpy(), 1.0)
-    scaled = (diags(weight) @ hstack([b.columns for b in blocks]) @ diags(widths[entries])).tocsc()
-    narrow, broad = np.flatnonzero(~is_broad), np.flatnonzero(is_broad)
-    narrow = narrow[np.argsort(position[narrow], kind="stable")]
-    return Jacobian(
-        scaled[:, narrow].tocsr(),
-        np.hstack([scaled[:, broad].toarray(), weight[:, None] * others * widths[other_entries]]),
-        entries[narrow],
-        np.concatenate([entries[broad], other_entries]),
-    )
+    tangents = [_tangents(model, space, order) for order in orders]
+    spectra = [order_spectra(model, o, t) for o, t in zip(orders, tangents, strict=True)]
+    views = [_views(model, order, light) for order, light in zip(orders, spectra, strict=True)]
+    blocks = _line_blocks(model, space, views, rank, slices, weight)
+    limit = LONGEST_RUN if model.line_spread is not None else rank.size
+    is_broad = blocks.length > limit
+    broad, widths = np.flatnonzero(is_broad), _widths(space)
+    parts = []
+    for number, (light, seen, pixels) in enumerate(zip(spectra, views, slices, strict=True)):
+        columns, entries = _order_columns(model, space, number, light, seen, tangents[number])
+        columns = weight[pixels][:, None] * columns * widths[entries]
+        wide, wide_entries = _broad_rows(blocks, broad, rank[pixels])
+        felt = wide.any(axis=0)
+        parts.append((np.hstack([columns, wide[:, felt]]), np.concatenate([entries, wide_entries[felt]])))
+    blocks = replace(blocks, entry=np.where(is_broad[:, None], -1, blocks.entry))
+    narrow = np.flatnonzero(~is_broad)
+    in_lines = blocks.entry[blocks.entry >= 0]
+    dense_index = np.setdiff1d(np.arange(space.size), in_lines)
+    tiles = [
+        Tile(rank[pixels], columns, np.searchsorted(dense_index, entries))
+        for (columns, entries), pixels in zip(parts, slices, strict=True)
+    ]
+    return Jacobian(space.size, rank, borders, blocks.take(narrow), tiles, dense_index)

@@ -1,4 +1,4 @@
-"""The structured path: damped Gauss-Newton on the arrowhead of the standard forward model.
+"""The structured path: damped Gauss-Newton steps that use the shape of the standard forward model.
 
 Levenberg (1944), Marquardt (1963), with the gain ratio of Nielsen (1999, IMM-REP-1999-05) steering the
 damping.
@@ -7,6 +7,7 @@ damping.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,9 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from blase.errors import InputError
-from blase.fit.arrowhead import ArrowheadFactor, band_storage, factor_arrowhead
 from blase.fit.descent import Solution
-from blase.fit.jacobian import Jacobian, jacobian
+from blase.fit.jacobian import jacobian
+from blase.fit.normal_equations import NormalEquations
 from blase.fit.objective import Objective
 from blase.fit.stretches import Stretches
 from blase.model.forward import SpectrumModel
@@ -32,43 +33,19 @@ IMMOVABLE = 1e18
 """Damping of what is held at its bound, so that the others do not step as if it moved with them."""
 
 
-class NormalEquations:
-    """J^T J + 1 of a whitened Jacobian, in arrowhead storage."""
+@dataclass(frozen=True)
+class _Point:
+    """Residuals (n_pixels,) at a whitened vector, and the objective of every stretch."""
 
-    def __init__(self, derivative: Jacobian) -> None:
-        self.derivative = derivative
-        local, dense = derivative.local, derivative.dense
-        self.local_index, self.dense_index = derivative.local_index, derivative.dense_index
-        self.band = band_storage((local.T @ local).tocsr())
-        self.border = np.asarray(local.T @ dense)
-        self.corner = dense.T @ dense + np.eye(dense.shape[1])
-        if self.band.size:
-            self.band[0] += 1.0
+    z: Tensor
+    residuals: Tensor
+    share: np.ndarray
 
-    def factor(self, damping: np.ndarray) -> ArrowheadFactor:
-        """Factor with `damping` (size,) added to the diagonal: a trust region in units of prior widths.
-
-        Levenberg's form, not Marquardt's: what the data hardly determine is what must not leap.
-        """
-        band, corner = self.band.copy(), self.corner.copy()
-        if band.size:
-            band[0] += damping[self.local_index]
-        corner[np.diag_indices_from(corner)] += damping[self.dense_index]
-        return factor_arrowhead(band, self.border, corner)
-
-    def solve(self, factor: ArrowheadFactor, vector: np.ndarray) -> np.ndarray:
-        """Solution in the order of z of the factored system with right-hand side `vector`."""
-        local, dense = factor.solve(vector[self.local_index], vector[self.dense_index])
-        out = np.empty_like(vector)
-        out[self.local_index], out[self.dense_index] = local, dense
-        return out
-
-    def posterior_variance(self) -> np.ndarray:
-        """Diagonal of (J^T J + 1)^-1: posterior over prior variance of every entry of z."""
-        local, dense = self.factor(np.zeros(self.local_index.size + self.dense_index.size)).inverse_diagonal()
-        out = np.empty(local.size + dense.size)
-        out[self.local_index], out[self.dense_index] = local, dense
-        return out
+    def gradient(self) -> np.ndarray:
+        """Exact gradient (size,) of the objective."""
+        bar = self.residuals.detach()
+        (along,) = torch.autograd.grad(self.residuals, self.z, bar, retain_graph=True)
+        return (along + self.z.detach()).numpy()
 
 
 class _Descent:
@@ -87,26 +64,25 @@ class _Descent:
         self.z = np.maximum(start.numpy().copy(), self.lower)
         self.damping = np.full(stretches.count + 1, FIRST_DAMPING)
         self.growth = np.full(stretches.count + 1, 2.0)
-        self.residuals, self.share = self._evaluate(self.z)
+        self.here = self._evaluate(self.z)
 
-    def _evaluate(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Residuals (n_pixels,) and the objective of every stretch at `z`."""
-        with torch.no_grad():
-            residuals = self.objective.residuals(torch.from_numpy(z)).numpy()
-        share = self.stretches.share(residuals, z)
-        return residuals, np.where(np.isfinite(share), share, np.inf)
+    def _evaluate(self, z: np.ndarray) -> _Point:
+        """What the objective is at `z`, with the graph that its gradient needs."""
+        variable = torch.from_numpy(z.copy()).requires_grad_(True)
+        residuals = self.objective.residuals(variable)
+        share = self.stretches.share(residuals.detach().numpy(), z)
+        return _Point(variable, residuals, np.where(np.isfinite(share), share, np.inf))
 
     @property
     def value(self) -> float:
         """The objective where the descent stands."""
-        return float(self.share.sum())
+        return float(self.here.share.sum())
 
     def advance(self) -> None:
         """Linearise and step; nothing changes where no damping yields a decrease."""
         self.objective.space.store(self.model, torch.from_numpy(self.z))
         normal = NormalEquations(jacobian(self.model, self.objective.data, self.objective.space))
-        _, gradient = self.objective.value_and_gradient(torch.from_numpy(self.z))
-        slope = gradient.numpy().copy()
+        slope = self.here.gradient()
         slope[(self.z <= self.lower) & (slope > 0)] = 0.0
         while not self._try(normal, slope) and self.damping.min() < MOST_DAMPING:
             pass
@@ -115,23 +91,24 @@ class _Descent:
         """One trial step; whether the objective fell and the step was taken."""
         held = (self.z <= self.lower) & (slope == 0)
         damping = np.where(held, IMMOVABLE, self.damping[self.stretches.parameter])
-        step = -normal.solve(normal.factor(damping), slope)
+        step = -normal.solve(damping, slope)
         trial = np.maximum(self.z + np.clip(step, -LONGEST_STEP, LONGEST_STEP), self.lower)
         trial[held] = self.z[held]
-        predicted = self.residuals - normal.derivative.along(trial - self.z)
-        promised = self.share - self.stretches.share(predicted, trial)
-        residuals, share = self._evaluate(trial)
-        worse = share > self.share
+        here = self.here
+        predicted = here.residuals.detach().numpy() - normal.derivative.along(trial - self.z)
+        promised = here.share - self.stretches.share(predicted, trial)
+        there = self._evaluate(trial)
+        worse = there.share > here.share
         worse[-1] = False
         if worse.any() and self.stretches.count > 1:
             trial = np.where(worse[self.stretches.parameter], self.z, trial)
-            residuals, share = self._evaluate(trial)
-        accepted = bool(share.sum() < self.share.sum())
-        gain = self.share - share
+            there = self._evaluate(trial)
+        accepted = bool(there.share.sum() < here.share.sum())
+        gain = here.share - there.share
         gain[-1], promised[-1] = gain.sum(), promised.sum()  # what is shared is judged by the whole
         self._steer(gain, promised, worse if accepted else np.ones_like(worse))
         if accepted:
-            self.z, self.residuals, self.share = trial, residuals, share
+            self.z, self.here = trial, there
         return accepted
 
     def _steer(self, gain: np.ndarray, promised: np.ndarray, refused: np.ndarray) -> None:

@@ -106,7 +106,7 @@ def _windows(levels: tuple[WingLevel, ...], lines: tuple[np.ndarray, ...], toler
     return _Windows(soft, near, softenings, wide, half)
 
 
-_LINES_PER_THREAD = 1000
+_LINES_PER_THREAD = 300
 """Fewer lines than this are not worth waking another thread for."""
 
 
@@ -163,6 +163,33 @@ def _numba_tangent(
             ),
             out,
         )
+
+
+def _numba_tangents(
+    grid: Sampling, lines: tuple[np.ndarray, ...], tangents: tuple[np.ndarray, ...], tolerance: float
+) -> np.ndarray:
+    """`_numba_tangent` and those by the logarithms of all strengths, sigmas and gammas, (n, 4)."""
+    c, a, s, g = lines
+    dc, da, ds, dg = tangents
+    w = _windows(grid.levels, lines, tolerance)
+    with _threads(c.size) as threads:
+        out = kernels.near_tangents(threads, grid.array, c, a, s, g, w.soft, w.near, dc, da, ds, dg)
+
+        def wings(along: tuple[np.ndarray, ...]) -> np.ndarray:
+            return _down_the_ladder(
+                grid,
+                lambda k, nodes: kernels.wing_tangent(
+                    threads, nodes, c, a, g, w.narrow[k], w.wide[k], w.half[k], *along
+                ),
+                np.zeros(grid.array.size),
+            )
+
+        none = np.zeros_like(c)
+        strength = wings((none, a, none))  # a wing is A gamma / (pi x^2): gamma changes it as strength does
+        out[0] += wings((dc, da, dg))
+    out[1] += strength
+    out[3] += strength
+    return np.ascontiguousarray(out.T)
 
 
 def _numba_adjoint(
@@ -284,22 +311,21 @@ def optical_depth(
     return BACKENDS[name](grid, (centre, strength, sigma, gamma), tolerance)
 
 
-def optical_depth_tangent(
+def optical_depth_tangents(
     grid: Sampling,
     lines: dict[str, Tensor],
     along: dict[str, Tensor],
     *,
     tolerance: float = DEFAULT_TOLERANCE,
-) -> Tensor:
-    """Directional derivative (n,) of `optical_depth` at `lines` for changes `along`, without its value.
+) -> np.ndarray:
+    """Four directional derivatives (n, 4) of `optical_depth` at `lines`, in one pass.
 
-    Both are dictionaries of `centre`, `strength`, `sigma` and `gamma`, each (n_lines,) [Angstrom].
+    For changes `along` of all parameters, and for a common change of the logarithms of all strengths, of all
+    sigmas and of all gammas. `lines` and `along` hold `centre`, `strength`, `sigma` and `gamma`, each
+    (n_lines,) [Angstrom].
     """
     names = ("centre", "strength", "sigma", "gamma")
-    here, change = tuple(lines[n].detach() for n in names), tuple(along[n].detach() for n in names)
-    if grid.wavelength.device.type != "cpu":
-        return torch.func.jvp(lambda *p: _torch_backend(grid, p, tolerance), here, change)[1]
-    if not here[0].numel():
-        return torch.zeros_like(grid.wavelength)
-    arrays, tangents = tuple(map(_array, here)), tuple(map(_array, change))
-    return torch.from_numpy(_numba_tangent(grid, arrays, tangents, tolerance))
+    arrays, tangents = ([_array(part[n]) for n in names] for part in (lines, along))
+    if not arrays[0].size:
+        return np.zeros((grid.array.size, 4))
+    return _numba_tangents(grid, tuple(arrays), tuple(tangents), tolerance)

@@ -124,6 +124,26 @@ def near_tangent(threads, grid, c, a, s, g, soft, half, dc, da, ds, dg):  # type
 
 
 @njit(cache=True, parallel=True, fastmath=_FLAGS)
+def near_tangents(threads, grid, c, a, s, g, soft, half, dc, da, ds, dg):  # type: ignore[no-untyped-def]
+    """`near_tangent`, and those by the logarithms of all strengths, all sigmas, all gammas: (4, n)."""
+    out = np.zeros((threads, 4, grid.size))
+    for t in prange(threads):
+        for j in range(t * c.size // threads, (t + 1) * c.size // threads):
+            lo, hi = _window(grid, c[j], half[j])
+            for i in range(lo, hi):
+                x = grid[i] - c[j]
+                v, vx, vs, vg = _slopes(x, s[j], g[j])
+                w, wx = _soft(x, soft[j], -1.0)
+                out[t, 0, i] += da[j] * (v - g[j] * w) + a[j] * (
+                    ds[j] * vs + dg[j] * (vg - w) - dc[j] * (vx - g[j] * wx)
+                )
+                out[t, 1, i] += a[j] * (v - g[j] * w)
+                out[t, 2, i] += a[j] * s[j] * vs
+                out[t, 3, i] += a[j] * g[j] * (vg - w)
+    return out.sum(axis=0)
+
+
+@njit(cache=True, parallel=True, fastmath=_FLAGS)
 def near_adjoint(grid, c, a, s, g, soft, half, bar):  # type: ignore[no-untyped-def]
     """Gradient (4, m) over centre, strength, sigma, gamma of sum_i bar_i * near_value_i."""
     out = np.zeros((4, c.size))

@@ -207,9 +207,8 @@ def _correlation(solved: Solved) -> tuple[list[str], FloatArray]:
     """Correlation of the global parameters that trade with each other, by their model names."""
     slices = solved.objective.space.slices
     names = [name for name in _CORRELATED if name in slices]
-    place = {int(entry): k for k, entry in enumerate(solved.dense_index)}
-    at = [place[slices[name].start] for name in names]
-    covariance = solved.covariance[np.ix_(at, at)]
+    at = np.searchsorted(solved.posterior.dense_index, [slices[name].start for name in names])
+    covariance = solved.posterior.dense[np.ix_(at, at)]
     deviation = np.sqrt(np.diag(covariance))
     return names, covariance / np.outer(deviation, deviation)
 

@@ -92,7 +92,7 @@ def _part(
         name: getattr(cloned, name) for name in ("centre", "strength", "sigma", "gamma")
     }
     table = QTable()
-    table["line_id"] = [f"{origin[0].upper()}{k:05d}" for k in range(len(cloned))]
+    table["line_id"] = np.array([f"{origin[0].upper()}{k:05d}" for k in range(len(cloned))], dtype=str)
     table["origin"] = np.full(len(cloned), origin)
     for name, unit in _UNITS.items():
         table[name] = fitted[name] * unit

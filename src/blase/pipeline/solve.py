@@ -10,10 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from blase.fit.data_space import Posterior
 from blase.fit.descent import Solution
 from blase.fit.jacobian import jacobian
-from blase.fit.levenberg_marquardt import NormalEquations, minimise_structured
+from blase.fit.levenberg_marquardt import minimise_structured
 from blase.fit.line_columns import LINE_PARAMETERS
+from blase.fit.normal_equations import NormalEquations
 from blase.fit.objective import Objective
 from blase.fit.priors import LinePriorWidths
 from blase.fit.stretches import Stretches
@@ -34,6 +36,9 @@ WIDEST_TELLURIC_CENTRE = 0.05
 """Of the prior of telluric centres [km/s]: their catalogue is better than what a blend may suggest."""
 HYPERPRIOR_LINES = 2.0
 """Weight of the first guess of a prior width, in lines: it decides where the data determine fewer."""
+APPROACH = 4.0
+"""Factor by which enlarged errors shrink from one step to the next on the way from the clone."""
+_APPROACH_ITERATIONS, _APPROACH_TOLERANCE = 8, 3.0
 _PASSES = 8
 _SETTLED = 0.1
 """Relative change of noise inflation and prior widths below which they have settled."""
@@ -65,18 +70,20 @@ class Solved:
     """A fit that has ended.
 
     `state` holds the noise inflation and the prior widths it ended with; `effective` (n_orders,) the
-    effective number of parameters of every order. `variance_ratio` (size,): posterior over prior variance of
-    every entry of z; `covariance` of the dense entries `dense_index` of z (whitened).
+    effective number of parameters of every order; `posterior` the second moments of z (whitened).
     """
 
     objective: Objective[SpectrumModel]
     solution: Solution
     state: Start
     effective: FloatArray
-    variance_ratio: FloatArray
-    covariance: FloatArray
-    dense_index: NDArray[np.int64]
+    posterior: Posterior
     history: list[dict[str, Any]]
+
+    @property
+    def variance_ratio(self) -> FloatArray:
+        """Posterior over prior variance (size,) of every entry of z."""
+        return self.posterior.variance
 
     @property
     def model(self) -> SpectrumModel:
@@ -90,25 +97,16 @@ def order_slices(pixels: list[Pixels]) -> list[slice]:
     return [slice(int(end) - p.flux.numel(), int(end)) for p, end in zip(pixels, ends, strict=True)]
 
 
-def _shares(normal: NormalEquations, slices: list[slice], removed: FloatArray) -> FloatArray:
-    """Effective parameters of every order: each parameter counts where the data that determine it lie."""
-    derivative = normal.derivative
-    total = np.zeros(removed.size)
-    parts = np.zeros((len(slices), removed.size))
-    for k, where in enumerate(slices):
-        parts[k, derivative.local_index] = np.asarray(derivative.local[where].power(2).sum(axis=0)).ravel()
-        parts[k, derivative.dense_index] = (derivative.dense[where] ** 2).sum(axis=0)
-        total += parts[k]
-    return (parts / np.where(total > 0, total, 1.0)) @ removed
+def _analyse(objective: Objective[SpectrumModel], slices: list[slice]) -> tuple[Posterior, FloatArray]:
+    """Posterior where the model stands, and the effective number of parameters of every order.
 
-
-def _analyse(
-    objective: Objective[SpectrumModel], slices: list[slice]
-) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.int64]]:
-    normal = NormalEquations(jacobian(objective.model, objective.data, objective.space))
-    ratio = normal.posterior_variance()
-    covariance = normal.factor(np.zeros(objective.space.size)).dense_inverse()
-    return ratio, _shares(normal, slices, 1 - ratio), covariance, normal.dense_index
+    Each parameter counts where the data that determine it lie.
+    """
+    derivative = jacobian(objective.model, objective.data, objective.space)
+    posterior = NormalEquations(derivative).posterior
+    power = np.array([derivative.power(where) for where in slices])
+    total = power.sum(axis=0)
+    return posterior, (power / np.where(total > 0, total, 1.0)) @ (1 - posterior.variance)
 
 
 def _chi_square(objective: Objective[SpectrumModel], solution: Solution, slices: list[slice]) -> FloatArray:
@@ -163,6 +161,46 @@ def _once(
     )
 
 
+def _misfit(pixels: list[Pixels], settings: Settings, inflation: FloatArray) -> FloatArray:
+    """Root mean square residual of every order at the start, in units of its errors; at least 1."""
+    objective = build_objective(pixels, settings, inflation)
+    with torch.no_grad():
+        squares = objective.residuals(objective.space.pack(objective.model)).numpy() ** 2
+    means = [squares[s].sum() / p.n_used for s, p in zip(order_slices(pixels), pixels, strict=True)]
+    return np.maximum(np.sqrt(means), 1.0)
+
+
+def _approach(
+    pixels: list[Pixels],
+    settings: Settings,
+    state: Start,
+    stage: str,
+    history: list[dict[str, Any]],
+    progress: Progress | None,
+) -> Start:
+    """Lead the fit from the clone into the right valley: errors begin as large as the misfit, then shrink.
+
+    While they are large the priors hold every line near theory, and what is wrong with all of them is mended
+    first; a blend fitted at its full weight at once is easily trapped (graduated optimisation, Blake &
+    Zisserman 1987).
+    """
+    factor = _misfit(pixels, settings, state.noise_inflation)
+    while factor.max() > 1.5:
+        enlarged = replace(state, noise_inflation=state.noise_inflation * factor)
+        _, solution = _once(
+            pixels,
+            settings,
+            enlarged,
+            f"{stage}, approach",
+            history,
+            progress,
+            _APPROACH_ITERATIONS,
+            _APPROACH_TOLERANCE,
+        )
+        state, factor = replace(state, z=solution.z), np.maximum(factor / APPROACH, 1.0)
+    return state
+
+
 def solve(
     pixels: list[Pixels],
     settings: Settings,
@@ -185,6 +223,9 @@ def solve(
     history: list[dict[str, Any]] = []
     counts = np.array([p.n_used for p in pixels], dtype=float)
     state = start or Start(None, np.ones(len(pixels)), settings.stellar_prior, settings.telluric_prior)
+    if state.z is None:
+        current = replace(settings, stellar_prior=state.stellar_prior, telluric_prior=state.telluric_prior)
+        state = _approach(pixels, current, state, stage, history, progress)
     passes = 1 if fixed else _PASSES
     for number in range(1, passes + 1):
         name = stage if fixed else f"{stage}, pass {number}"
@@ -193,7 +234,8 @@ def solve(
         objective, solution = _once(
             pixels, current, state, name, history, progress, max_iterations, tolerance
         )
-        ratio, effective, covariance, dense = _analyse(objective, slices)
+        posterior, effective = _analyse(objective, slices)
+        ratio = posterior.variance
         if number == passes:
             break
         wanted = _inflated(objective, solution, slices, state.noise_inflation, counts - effective)
@@ -208,7 +250,7 @@ def solve(
             break
         current = replace(current, stellar_prior=stellar, telluric_prior=telluric)
         state = replace(found, z=_whitened_anew(objective, solution, pixels, current))
-    return Solved(objective, solution, state, effective, ratio, covariance, dense, history)
+    return Solved(objective, solution, state, effective, posterior, history)
 
 
 def _inflated(

@@ -1,0 +1,214 @@
+"""Normal equations solved in the space of the data, where lines outnumber pixels.
+
+By the identity of Woodbury, (J^T J + D)^-1 = D^-1 - D^-1 J^T K^-1 J D^-1 with K = 1 + J D^-1 J^T. With
+pixels in order of wavelength K is banded, since a line touches only the pixels near it, whatever the number of
+lines. The few parameters that every pixel feels are a correction of low rank. Factoring costs time linear in
+the number of pixels, and the same factor gives steps, variances and the evidence (Rasmussen & Williams 2006,
+ch. 2 and 5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from numba import njit
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+
+from blase.fit.band import factor_band, inverse_in_band, log_determinant, solve_band
+from blase.fit.jacobian import Jacobian
+from blase.fit.line_blocks import FloatArray, IntArray, LineBlocks
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _add_outer_products(band, base, first, length, offset, values, weight):  # type: ignore[no-untyped-def]
+    """Add sum_k weight[j, k] v_jk v_jk^T of every line to `band`, whose first row is pixel `base`."""
+    for j in range(first.size):
+        n, at, top = length[j], offset[j], first[j] - base
+        w0, w1, w2, w3 = weight[j, 0], weight[j, 1], weight[j, 2], weight[j, 3]
+        for p in range(n):
+            x0, x1 = w0 * values[at + p], w1 * values[at + n + p]
+            x2, x3 = w2 * values[at + 2 * n + p], w3 * values[at + 3 * n + p]
+            for q in range(p, n):
+                band[top + p, q - p] += (
+                    x0 * values[at + q]
+                    + x1 * values[at + n + q]
+                    + x2 * values[at + 2 * n + q]
+                    + x3 * values[at + 3 * n + q]
+                )
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _quadratic_forms(inverse, base, first, length, offset, values):  # type: ignore[no-untyped-def]
+    """V^T Z V (n_lines, 4, 4) of every line's columns V, Z given inside the band."""
+    out = np.zeros((first.size, 4, 4))
+    longest = 1
+    for j in range(first.size):
+        longest = max(longest, length[j])
+    applied = np.zeros((4, longest))
+    for j in range(first.size):
+        n, at, top = length[j], offset[j], first[j] - base
+        applied[:, :n] = 0.0
+        for p in range(n):
+            for q in range(p, n):
+                z = inverse[top + p, q - p]
+                for k in range(4):
+                    applied[k, p] += z * values[at + k * n + q]
+                    if q > p:
+                        applied[k, q] += z * values[at + k * n + p]
+        for k in range(4):
+            for m in range(k + 1):
+                total = 0.0
+                for p in range(n):
+                    total += values[at + m * n + p] * applied[k, p]
+                out[j, k, m] = total
+                out[j, m, k] = total
+    return out
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Pixels `low` ... `high` - 1 with the lines inside them and the dense columns felt there.
+
+    `dense` (high - low, m) are columns, `place` (m,) their place among all dense parameters.
+    """
+
+    low: int
+    high: int
+    lines: LineBlocks
+    index: IntArray
+    dense: FloatArray
+    place: IntArray
+
+    def factor(self, scale: FloatArray) -> FloatArray:
+        """Factor of 1 + sum of outer products of the line columns, weighted by `scale` (size,)."""
+        width = int(self.lines.length.max()) if len(self.lines) else 1
+        band = np.zeros((self.high - self.low, max(width, 1)))
+        band[:, 0] = 1.0
+        lines, weight = self.lines, self.lines.weights(scale)
+        _add_outer_products(band, self.low, lines.first, lines.length, lines.offset, lines.values, weight)
+        return factor_band(band)
+
+
+class DataSpace:
+    """J^T J + 1 of a whitened Jacobian, never formed: all work is done on banded matrices of pixels."""
+
+    def __init__(self, derivative: Jacobian) -> None:
+        self.derivative = derivative
+        self.dense_index = derivative.dense_index
+        self._pieces = _cut(derivative)
+
+    def solve(self, damping: FloatArray, vector: FloatArray) -> FloatArray:
+        """Solution (size,) of (J^T J + 1 + diag(damping)) x = `vector`."""
+        scale = 1.0 / (1.0 + damping)
+        scaled = scale * vector
+        return np.asarray(scaled - scale * self._adjoint(self._apply(scale, self._forward(scaled))))
+
+    def _forward(self, step: FloatArray) -> FloatArray:
+        return self.derivative.sorted_along(step)
+
+    def _adjoint(self, vector: FloatArray) -> FloatArray:
+        return self.derivative.sorted_adjoint(vector)
+
+    def _apply(self, scale: FloatArray, right: FloatArray) -> FloatArray:
+        """(1 + J D^-1 J^T)^-1 `right` (n_pixels,), D^-1 = diag(`scale`)."""
+        root = np.sqrt(scale[self.dense_index])
+        m = root.size
+        out, gram, pull = np.empty_like(right), np.eye(m), np.zeros(m)
+        coupled = []
+        for piece in self._pieces:
+            columns = piece.dense * root[piece.place]
+            both = np.column_stack([right[piece.low : piece.high], columns])
+            solved = solve_band(piece.factor(scale), both)
+            out[piece.low : piece.high] = solved[:, 0]
+            coupled.append(solved[:, 1:])
+            gram[np.ix_(piece.place, piece.place)] += columns.T @ solved[:, 1:]
+            pull[piece.place] += columns.T @ solved[:, 0]
+        if m:
+            answer = cho_solve(cho_factor(gram, lower=True), pull)
+            for piece, columns in zip(self._pieces, coupled, strict=True):
+                out[piece.low : piece.high] -= columns @ answer[piece.place]
+        return out
+
+    @cached_property
+    def posterior(self) -> Posterior:
+        """Second moments of the posterior in its Gaussian approximation."""
+        return _posterior(self)
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Covariance of z, as far as it is wanted.
+
+    `variance` (size,) of every entry; `lines` (n_lines, 4, 4) of the four parameters of every line among each
+    other, zero where frozen; `dense` (m, m) of the dense entries `dense_index`; `cross` (n_lines, 4, m)
+    between them; `log_determinant` of J^T J + 1.
+    """
+
+    variance: FloatArray
+    lines: FloatArray
+    dense: FloatArray
+    cross: FloatArray
+    dense_index: IntArray
+    entry: IntArray
+    log_determinant: float
+
+
+def _posterior(system: DataSpace) -> Posterior:
+    derivative = system.derivative
+    blocks, m = derivative.lines, system.dense_index.size
+    gram, logarithm = np.eye(m), 0.0
+    coupled, factors = [], []
+    for piece in system._pieces:
+        factor = piece.factor(np.ones(derivative.size))
+        logarithm += log_determinant(factor)
+        solved = solve_band(factor, np.asfortranarray(piece.dense))
+        gram[np.ix_(piece.place, piece.place)] += piece.dense.T @ solved
+        coupled.append(solved)
+        factors.append(factor)
+    lower = np.linalg.cholesky(gram) if m else gram
+    dense = cho_solve((lower, True), np.eye(m)) if m else gram
+    logarithm += 2.0 * float(np.log(np.diag(lower)).sum()) if m else 0.0
+    lines, cross = np.tile(np.eye(4), (len(blocks), 1, 1)), np.zeros((len(blocks), 4, m))
+    for piece, factor, solved in zip(system._pieces, factors, coupled, strict=True):
+        part = piece.lines
+        forms = _quadratic_forms(
+            inverse_in_band(factor), piece.low, part.first, part.length, part.offset, part.values
+        )
+        felt = np.zeros((len(part), 4, m))
+        felt[:, :, piece.place] = _projections(part, piece.low, solved)
+        half = solve_triangular(lower, felt.reshape(-1, m).T, lower=True).T.reshape(felt.shape) if m else felt
+        lines[piece.index] = np.eye(4) - forms + np.einsum("jkm,jlm->jkl", half, half)
+        cross[piece.index] = -felt @ dense
+    free = blocks.entry >= 0
+    lines *= free[:, :, None] & free[:, None, :]
+    cross *= free[:, :, None]
+    variance = np.empty(derivative.size)
+    variance[blocks.entry[free]] = np.einsum("jkk->jk", lines)[free]
+    variance[system.dense_index] = np.diag(dense)
+    return Posterior(variance, lines, dense, cross, system.dense_index, blocks.entry, logarithm)
+
+
+def _projections(lines: LineBlocks, base: int, columns: FloatArray) -> FloatArray:
+    """Products (n_lines, 4, m) of every line's columns with `columns` (n, m), whose first row is `base`."""
+    out = np.empty((len(lines), 4, columns.shape[1]))
+    for j, (first, n, at) in enumerate(zip(lines.first - base, lines.length, lines.offset, strict=False)):
+        out[j] = lines.values[at : at + 4 * n].reshape(4, n) @ columns[first : first + n]
+    return out
+
+
+def _cut(derivative: Jacobian) -> list[_Piece]:
+    """Cut the pixels where an order ends and no line reaches across."""
+    lines, n = derivative.lines, derivative.n_pixels
+    borders = derivative.borders[
+        [not np.any((lines.first < b) & (lines.first + lines.length > b)) for b in derivative.borders]
+    ]
+    edges = np.concatenate([[0], borders, [n]]).astype(np.int64)
+    pieces = []
+    for low, high in pairwise(edges):
+        index = np.flatnonzero((lines.first >= low) & (lines.first < high) & (lines.length > 0))
+        dense, place = derivative.dense_rows(int(low), int(high))
+        pieces.append(_Piece(int(low), int(high), lines.take(index), index, dense, place))
+    return pieces

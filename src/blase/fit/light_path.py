@@ -1,0 +1,124 @@
+"""What lies between the optical depth of an absorber and the pixels of one order, linearised.
+
+A change of optical depth at grid sample g changes pixel p by path[p, g]: detector and line spread, times the
+light of the other absorber, times rotation (for the star), times minus the transmitted light.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from blase.fit.line_response import convolve_rows, scale_rows
+from blase.functional.line_spread import line_spread_profile, velocity_sigma
+from blase.functional.rotation import rotation_stencil
+from blase.model.forward import OrderModel, SpectrumModel
+
+REACH = 4.5
+"""Standard deviations at which the line spread is cut in the curvature."""
+
+
+@dataclass(frozen=True)
+class OrderSpectra:
+    """Spectra of one order on its grid, each (n,), computed once for all columns of a Jacobian."""
+
+    intrinsic: Tensor
+    rotated: Tensor
+    transmission: Tensor
+
+
+@torch.no_grad()
+def order_spectra(model: SpectrumModel, order: OrderModel, tangents: dict[str, np.ndarray]) -> OrderSpectra:
+    """Unrotated star, rotated star and transmission; ones where the model has none.
+
+    `tangents` may hold the `shared_tangents` of the star and of the atmosphere: the derivative by the
+    logarithm of all strengths is the optical depth itself.
+    """
+    ones = torch.ones_like(order.grid.wavelength)
+    intrinsic = transmission = ones
+    if "star" in tangents:
+        intrinsic = torch.exp(-torch.from_numpy(tangents["star"][:, 1]))
+    elif model.star is not None:
+        intrinsic = model.star.intrinsic(order.grid, order.stellar)
+    if "atmosphere" in tangents:
+        transmission = torch.exp(-torch.from_numpy(tangents["atmosphere"][:, 1]))
+    elif model.atmosphere is not None:
+        transmission = model.atmosphere(order.grid, order.telluric)
+    rotated = ones if model.star is None else model.star.rotate(intrinsic, order.step)
+    return OrderSpectra(intrinsic, rotated, transmission)
+
+
+@dataclass(frozen=True)
+class LightPath:
+    """Pixel p reads samples start[p] ... of the grid with the weights rows[p], (n_pixels, taps)."""
+
+    start: np.ndarray
+    rows: np.ndarray
+
+    @property
+    def taps(self) -> int:
+        """Number of samples that a pixel reads."""
+        return int(self.rows.shape[1])
+
+    def broadened(self, kernel: np.ndarray) -> LightPath:
+        """The path behind a convolution with `kernel` (2 m + 1,), given at offsets of pixel less source."""
+        return LightPath(self.start - kernel.size // 2, convolve_rows(self.rows, kernel[::-1].copy()))
+
+    def times(self, factor: np.ndarray) -> LightPath:
+        """The path behind a multiplication with `factor` (n_grid,)."""
+        rows = self.rows.copy()
+        scale_rows(rows, self.start, factor)
+        return LightPath(self.start, rows)
+
+    def apply(self, change: np.ndarray) -> np.ndarray:
+        """Answer (n_pixels, k) to a `change` (n_grid, k) of optical depth."""
+        index = self.start[:, None] + np.arange(self.taps)
+        inside = (index >= 0) & (index < len(change))
+        weights = np.where(inside, self.rows, 0.0)
+        taken = change[np.clip(index, 0, len(change) - 1)]
+        return np.asarray(np.einsum("pt,ptk->pk", weights, taken))
+
+
+@torch.no_grad()
+def detector_path(model: SpectrumModel, order: OrderModel) -> LightPath:
+    """Pixels, line spread, continuum and blaze of one order."""
+    if order.pixels is None:
+        n = order.grid.wavelength.numel()
+        path = LightPath(np.arange(n), np.ones((n, 1)))
+    else:
+        path = LightPath(order.pixels.index[:, 0].numpy(), order.pixels.weight.numpy())
+    if model.line_spread is not None:
+        spread = model.line_spread
+        resolving_power = float(torch.exp(spread.log_resolving_power))
+        half = int(np.ceil(REACH * velocity_sigma(resolving_power) / order.step))
+        velocity = torch.arange(-half, half + 1, dtype=torch.float64) * order.step
+        kernel = line_spread_profile(velocity, resolving_power=resolving_power, h3=spread.h3, h4=spread.h4)
+        path = path.broadened((kernel / kernel.sum()).numpy())
+    scale = order.scale()
+    rows = path.rows * scale.numpy()[:, None] if isinstance(scale, Tensor) else path.rows
+    return LightPath(path.start, rows)
+
+
+@torch.no_grad()
+def stellar_path(
+    detector: LightPath, model: SpectrumModel, order: OrderModel, spectra: OrderSpectra
+) -> LightPath:
+    """From the optical depth of the star at rest in its own frame to the pixels."""
+    star = model.star
+    assert star is not None
+    path = detector.times(spectra.transmission.numpy()) if model.atmosphere is not None else detector
+    if star.rotates:
+        vsini = float(star.vsini_squared.clamp(min=0)) ** 0.5
+        path = path.broadened(
+            rotation_stencil(order.step, vsini=vsini, limb_darkening=float(star.limb_darkening))
+        )
+    return path.times(-spectra.intrinsic.numpy())
+
+
+@torch.no_grad()
+def telluric_path(detector: LightPath, spectra: OrderSpectra) -> LightPath:
+    """From the optical depth of the atmosphere to the pixels."""
+    return detector.times(-(spectra.rotated * spectra.transmission).numpy())
