@@ -198,7 +198,7 @@ def test_fit_prints_errors_only_where_there_are_any(
     lines = dict(
         line.split(maxsplit=1) for line in shown.out.splitlines() if line[0] != "r" or "velocity" in line
     )
-    assert lines["radial_velocity"] == "-9.61 km/s (error not yet estimated)"
+    assert lines["radial_velocity"] == "-9.61 km/s (error not estimated)"
     assert lines["vsini"] == "2.2 km/s +- 0.4"
     assert "residual, held-out pixels     not known" in shown.out
 

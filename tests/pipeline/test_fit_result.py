@@ -40,7 +40,10 @@ def test_summary_has_every_key(fitted: FitResult) -> None:
     assert summary.keys() >= PARAMETERS | KEYS
     for name in PARAMETERS | {"radial_velocity_barycentric"}:
         assert summary[name].keys() >= {"value", "error", "unit"}
-        assert summary[name]["error"] is None
+        if "upper_limit_95" in summary[name] or summary[name].get("fixed"):
+            assert summary[name]["error"] is None
+        else:
+            assert summary[name]["error"] > 0
         assert math.isfinite(summary[name]["value"])
     assert summary["radial_velocity"]["unit"] == summary["vsini"]["unit"] == "km/s"
     assert summary["n_lines"].keys() == {"stellar", "telluric", "added", "dropped"}

@@ -8,11 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from blase.cloning import Clone
 from blase.containers import EchelleSpectrum
+from blase.containers.line_list import LineList
 from blase.errors import BlaseWarning, InputError
 from blase.pipeline import fit_spectrum
+from blase.pipeline.build import Settings, build_model, reconsider_reach
+from blase.pipeline.options import freedom
+from blase.pipeline.prepare import to_pixels
 from blase.results.result import FitResult
 from blase.simulation import Simulation
 from blase.templates.template import LineTemplate, Template
@@ -89,7 +94,7 @@ def test_freed_limb_darkening_is_a_parameter(simulation: Simulation, star: Clone
     freed = fit_spectrum(simulation.spectrum, star=star, folds=0, fix=HELD, free=["limb_darkening"])
     assert usual.summary["limb_darkening"]["fixed"] and value(usual, "limb_darkening") == 0.6
     assert freed.summary["n_parameters"] == usual.summary["n_parameters"] + 1
-    assert not freed.summary["limb_darkening"]["fixed"]
+    assert "fixed" not in freed.summary["limb_darkening"] and freed.summary["limb_darkening"]["error"] > 0
 
 
 def test_same_input_gives_the_same_numbers(simulation: Simulation, star: Clone) -> None:
@@ -254,3 +259,20 @@ def test_interrupted_fit_resumes_to_the_same_end(
     assert resumed.summary["residual_rms"] == pytest.approx(straight.summary["residual_rms"], rel=0.02)
     with pytest.raises(InputError, match="another fit"):
         fit_spectrum(simulation.spectrum, continuum_degree=4, resume=True, **options)
+
+
+def test_lines_that_grow_reach_farther(simulation: Simulation, star: Clone) -> None:
+    """A line 40 Angstrom away matters once its wings have grown."""
+    pixels = [to_pixels(order) for order in simulation.spectrum.orders]
+    far = LineList(np.array([8275.0]), np.array([0.01]), np.array([2.0]), np.array([1.0]))
+    clone = Clone("stellar", far, (8200.0, 8290.0), {})
+    settings = Settings(clone, None, 0.0, 0.0, 0.0, 55_000.0, 0.0, 0.6, 0, freedom(None, None))
+    model = build_model(pixels, settings)
+    assert model.orders[0].stellar.numel() == 0
+    with torch.no_grad():
+        model.star.lines.log_strength += np.log(300.0)
+    reconsider_reach(model)
+    assert model.orders[0].stellar.tolist() == [0]
+    model.orders[0].stellar = torch.arange(0)
+    reconsider_reach(model)
+    assert float(model().detach().min()) < 1 - 1e-5

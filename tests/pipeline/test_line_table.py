@@ -35,9 +35,12 @@ def test_columns_and_units(fitted: FitResult) -> None:
     assert table["equivalent_width"].unit == table["equivalent_width_error"].unit == u.AA
 
 
-def test_errors_are_not_claimed(fitted: FitResult) -> None:
+def test_errors_are_positive_where_a_parameter_is_free(fitted: FitResult) -> None:
     for name in (*UNITS, "equivalent_width"):
-        assert np.isnan(fitted.lines[f"{name}_error"].value).all()
+        errors = fitted.lines[f"{name}_error"].value
+        assert np.isfinite(errors).all() and (errors >= 0).all()
+        free = fitted.lines["origin"] == "stellar" if name == "sigma" else np.ones(len(errors), dtype=bool)
+        assert (errors[free] > 0).all() and not errors[~free].any()
 
 
 def test_every_line_has_one_identity_and_an_origin(fitted: FitResult) -> None:

@@ -111,7 +111,7 @@ def test_text_from_outside_is_escaped(page: str, result_factory: Factory) -> Non
 
 
 def test_unknown_errors_are_said_to_be_unknown(page: str, result_factory: Factory) -> None:
-    assert page.count("<td>not yet estimated</td>") == 2  # radial_velocity and resolving_power
+    assert page.count("<td>not estimated</td>") == 2  # radial_velocity and resolving_power
     assert "<td>not known</td><td>–</td>" in page  # radial_velocity_barycentric
     assert "not measured" in page  # held-out pixels
     assert "95 % upper limit 2.4" in page

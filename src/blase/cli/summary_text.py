@@ -28,11 +28,13 @@ def fit_lines(summary: Mapping[str, Any]) -> list[str]:
 
 
 def parameter_line(name: str, entry: Mapping[str, Any]) -> str:
-    """Return one parameter with its error, its upper limit or the statement that there is no error yet."""
+    """Return one parameter with its error, its upper limit or why there is none."""
     value, error, limit = entry.get("value"), entry.get("error"), entry.get("upper_limit_95")
     if value is None:
         return f"{name:<30}not known"
-    spread = f" +- {error:.2g}" if error is not None else " (error not yet estimated)"
+    spread = f" +- {error:.2g}" if error is not None else " (error not estimated)"
+    if entry.get("fixed"):
+        spread = " (held)"
     if limit is not None:
         spread = f" (95 % upper limit {limit:.4g})"
     unit = entry.get("unit") or ""

@@ -1,10 +1,10 @@
 """Normal equations solved in the space of the data, where lines outnumber pixels.
 
 By the identity of Woodbury, (J^T J + D)^-1 = D^-1 - D^-1 J^T K^-1 J D^-1 with K = 1 + J D^-1 J^T. With
-pixels in order of wavelength K is banded, since a line touches only the pixels near it, whatever the number of
-lines. The few parameters that every pixel feels are a correction of low rank. Factoring costs time linear in
-the number of pixels, and the same factor gives steps, variances and the evidence (Rasmussen & Williams 2006,
-ch. 2 and 5).
+pixels in order of wavelength K is banded, since a line touches only the pixels near it, however many lines
+there are. The few parameters that every pixel feels are a correction of low rank. Factoring costs time linear
+in the number of pixels, and the same factor gives steps, variances and the evidence (Rasmussen & Williams
+2006, ch. 2 and 5).
 """
 
 from __future__ import annotations

@@ -62,8 +62,8 @@ def add_responses(  # type: ignore[no-untyped-def]
     """Add the answer of one order's pixels to its lines into the values of `LineBlocks`.
 
     `slopes` (4, total) holds the derivatives of line i from window[i] on, for the samples
-    lo[i] ... hi[i] - 1; `factor` (n, 4) multiplies them; `weight` (n_pixels,) multiplies pixels, whose place in
-    the blocks is `rank`; `line` (n,) is the place of each line in the blocks.
+    lo[i] ... hi[i] - 1; `factor` (n, 4) multiplies them; `weight` (n_pixels,) multiplies pixels, whose place
+    in the blocks is `rank`; `line` (n,) is the place of each line in the blocks.
     """
     taps = path.shape[1]
     for i in range(lo.size):

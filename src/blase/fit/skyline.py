@@ -1,7 +1,7 @@
 """Normal equations of lines in the space of their parameters, as a matrix with a skyline.
 
 Lines stand in order of the *end* of their windows. Then a line couples backwards only to lines that end
-inside its own window, and one very broad line among narrow ones has one long row instead of widening all rows.
+inside its own window, and one very broad line among narrow ones has one long row, and widens no other.
 """
 
 from __future__ import annotations

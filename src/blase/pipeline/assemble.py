@@ -26,6 +26,7 @@ from blase.pipeline.build import Settings
 from blase.pipeline.heldout import weighted_rms
 from blase.pipeline.prepare import Pixels
 from blase.pipeline.solve import Solved, order_slices
+from blase.pipeline.uncertainty import scalar_error, upper_limit, vector_errors
 from blase.results.result import OrderFit
 
 FloatArray = NDArray[np.float64]
@@ -34,9 +35,9 @@ _TEMPLATE_STEP = 0.25
 _PACKAGES = ("blase-echelle", "torch", "numpy", "scipy", "numba", "astropy")
 
 
-def entry(value: float | None, unit: str, **remarks: Any) -> dict[str, Any]:
-    """One parameter as `summary.json` holds it; errors are not estimated yet."""
-    return {"value": value, "error": None, "unit": unit} | remarks
+def entry(value: float | None, unit: str, error: float | None = None, **remarks: Any) -> dict[str, Any]:
+    """One parameter as `summary.json` holds it."""
+    return {"value": value, "error": error, "unit": unit} | remarks
 
 
 _STRAINED = 3.0
@@ -44,16 +45,21 @@ _STRAINED = 3.0
 
 
 def strained_parameters(solved: Solved) -> list[str]:
-    """One sentence for every shared parameter far outside its prior, and for vsini at its bound."""
+    """Sentences on shared parameters far outside their priors, unseen rotation, prior widths at a bound."""
     z, found = solved.solution.z.numpy(), []
     for name, where in solved.objective.space.slices.items():
         if where.stop - where.start == 1 and abs(z[where.start]) > _STRAINED:
             found.append(
                 f"{name} ended {abs(z[where.start]):.1f} prior widths from its prior: the model is strained"
             )
-    vsini = solved.objective.space.slices.get("star.vsini_squared")
-    if vsini is not None and z[vsini.start] == 0.0:
-        found.append("vsini ended at its lower bound of 0 and is not measured")
+    if "upper_limit_95" in (vsini := _vsini(solved)):
+        found.append(
+            f"rotation is not seen: vsini is below {vsini['upper_limit_95']:.3g} km/s with 95 % probability"
+        )
+    found.extend(
+        f"the prior width of {name} ended at its bound: lines depart farther from the clone than is allowed"
+        for name in solved.widest
+    )
     return found
 
 
@@ -145,43 +151,76 @@ def _effective_resolving_power(resolving_power: float, pixels: list[Pixels]) -> 
 
 
 def _globals(solved: Solved, settings: Settings, pixels: list[Pixels], metadata: Metadata) -> dict[str, Any]:
-    model, free = solved.model, settings.freedom.is_free
+    """Every parameter that is not of a single line."""
+    model = solved.model
     assert model.star is not None and model.line_spread is not None
     velocity = float(model.star.radial_velocity.detach())
-    resolving_power = float(torch.exp(model.line_spread.log_resolving_power.detach()))
-    marks = {name: _marks(solved, key) for name, key in _KEYS.items()}
+    power = float(torch.exp(model.line_spread.log_resolving_power.detach()))
+    relative = scalar_error(solved, "line_spread.log_resolving_power")
+    effective = _effective_resolving_power(power, pixels)
+    power_error = None if relative is None else power * relative
+    effective_error = None if relative is None else effective**3 / power**2 * relative
+    of_velocity = _remarks(solved, "star.radial_velocity")
+    barycentric = _barycentric(velocity, metadata)
     out = {
-        "radial_velocity": entry(velocity, "km/s", **marks["radial_velocity"]),
-        "radial_velocity_barycentric": entry(_barycentric(velocity, metadata), "km/s"),
-        "vsini": entry(
-            float(model.star.vsini_squared.detach().clamp(min=0).sqrt()), "km/s", **marks["vsini"]
+        "radial_velocity": entry(velocity, "km/s", **of_velocity),
+        "radial_velocity_barycentric": entry(
+            barycentric, "km/s", **(of_velocity if barycentric is not None else {})
         ),
-        "resolving_power": entry(resolving_power, "", **marks["resolving_power"]),
-        "resolving_power_effective": entry(_effective_resolving_power(resolving_power, pixels), ""),
-        "limb_darkening": entry(
-            float(model.star.limb_darkening.detach()), "", fixed=not free("limb_darkening")
+        "vsini": _vsini(solved),
+        "resolving_power": entry(
+            power, "", **_remarks(solved, "line_spread.log_resolving_power") | {"error": power_error}
         ),
+        "resolving_power_effective": entry(effective, "", effective_error),
+        "limb_darkening": _scalar(solved, "star.limb_darkening", ""),
     }
     if model.atmosphere is not None:
-        wind = float(model.atmosphere.wind_velocity.detach())
-        out["wind_velocity"] = entry(wind, "km/s", **marks["wind_velocity"])
-    for origin, part in (("stellar", model.star), ("telluric", model.atmosphere)):
-        if part is not None:
-            for kind in ("strength", "sigma", "gamma"):
-                value = float(getattr(part.lines, f"log_{kind}_scale").detach().exp())
-                out[f"{origin}_{kind}_scale"] = entry(value, "")
+        out["wind_velocity"] = _scalar(solved, "atmosphere.wind_velocity", "km/s")
+    for name in ("h3", "h4"):
+        if f"line_spread.{name}" in solved.objective.space.slices:
+            out[f"line_spread_{name}"] = _scalar(solved, f"line_spread.{name}", "")
+    return out | _scales(solved)
+
+
+def _scalar(solved: Solved, key: str, unit: str) -> dict[str, Any]:
+    """The scalar model parameter `key` with its error."""
+    value = float(dict(solved.model.named_parameters())[key].detach())
+    return entry(value, unit, **_remarks(solved, key))
+
+
+def _vsini(solved: Solved) -> dict[str, Any]:
+    """Projected rotation; an upper limit where the data do not show it (vsini below two of its errors)."""
+    key, star = "star.vsini_squared", solved.model.star
+    assert star is not None
+    squared = max(float(star.vsini_squared.detach()), 0.0)
+    remarks = _remarks(solved, key)
+    error = remarks.pop("error", None)
+    if error is None:
+        return entry(squared**0.5, "km/s", **remarks)
+    if squared < error:
+        return entry(squared**0.5, "km/s", **remarks, upper_limit_95=upper_limit(solved, key) ** 0.5)
+    return entry(squared**0.5, "km/s", 0.5 * error / squared**0.5, **remarks)
+
+
+def _scales(solved: Solved) -> dict[str, Any]:
+    """The factors shared by all lines of the star, and of the atmosphere."""
+    out = {}
+    parts = (("stellar", "star", solved.model.star), ("telluric", "atmosphere", solved.model.atmosphere))
+    for origin, prefix, part in parts:
+        if part is None:
+            continue
+        for kind in ("strength", "sigma", "gamma"):
+            key = f"{prefix}.lines.log_{kind}_scale"
+            value = float(getattr(part.lines, f"log_{kind}_scale").detach().exp())
+            remarks = _remarks(solved, key)
+            if "error" in remarks:
+                remarks["error"] *= value
+            out[f"{origin}_{kind}_scale"] = entry(value, "", **remarks)
     return out
 
 
-_KEYS = {
-    "radial_velocity": "star.radial_velocity",
-    "vsini": "star.vsini_squared",
-    "resolving_power": "line_spread.log_resolving_power",
-    "wind_velocity": "atmosphere.wind_velocity",
-}
-
-
-def _marks(solved: Solved, key: str) -> dict[str, bool]:
+def _remarks(solved: Solved, key: str) -> dict[str, Any]:
+    """Error of a model parameter and whether its prior dominates, or that it is held."""
     where = solved.objective.space.slices.get(key)
     if where is None:
         return {"fixed": True}
@@ -192,7 +231,10 @@ def _marks(solved: Solved, key: str) -> dict[str, bool]:
         if key in names
         else []
     )
-    return {"prior_dominated": shrunk or any(c > _DEGENERATE for c in others)}
+    return {
+        "error": scalar_error(solved, key),
+        "prior_dominated": shrunk or any(c > _DEGENERATE for c in others),
+    }
 
 
 _CORRELATED = {
@@ -239,7 +281,7 @@ def fit_summary(
         "telluric": len(settings.telluric.lines) if settings.telluric else 0,
     }
     return _globals(solved, settings, pixels, metadata) | {
-        "continuum": _continuum_coefficients(solved, pixels),
+        "continuum": _continuum_coefficients(solved, pixels, metadata.flux_unit),
         "correlation": {"names": [_CORRELATED[n] for n in names], "matrix": matrix.tolist()},
         "frame": metadata.frame,
         "target": metadata.target,
@@ -278,12 +320,17 @@ def fit_summary(
     }
 
 
-def _continuum_coefficients(solved: Solved, pixels: list[Pixels]) -> dict[str, list[float]]:
-    """Legendre coefficients of every order in flux units, lowest first."""
-    return {
-        str(p.row): (_coefficients(order).numpy() * p.scale).tolist()
-        for p, order in zip(pixels, solved.model.orders, strict=True)
-    }
+def _continuum_coefficients(solved: Solved, pixels: list[Pixels], flux_unit: str) -> dict[str, Any]:
+    """Legendre coefficients of every order, lowest first, with their errors."""
+    out = {}
+    for number, (p, order) in enumerate(zip(pixels, solved.model.orders, strict=True)):
+        errors = vector_errors(solved, f"orders.{number}.continuum.coefficients")
+        out[str(p.row)] = {
+            "value": (_coefficients(order).numpy() * p.scale).tolist(),
+            "error": None if errors is None else (errors * p.scale).tolist(),
+            "unit": flux_unit,
+        }
+    return out
 
 
 def versions() -> dict[str, str]:

@@ -20,7 +20,7 @@ from blase.model.instrument import LegendreContinuum, LineSpread
 from blase.model.lines import VoigtLines
 from blase.model.star import Star
 from blase.pipeline.options import Freedom
-from blase.pipeline.prepare import Pixels, grid_step, lines_that_matter, order_grid
+from blase.pipeline.prepare import Pixels, grid_step, lines_that_matter, order_grid, reaching
 
 VELOCITY_PRIOR = 50.0
 """Width of the prior of the radial velocity about its starting value [km/s]: wide on purpose."""
@@ -38,6 +38,8 @@ SCALE_PRIORS = {
 LIMB_DARKENING_PRIOR = 0.1
 LINE_SPREAD_SHAPE_PRIOR = 0.05
 FREED_TELLURIC_SIGMA = 0.1
+GROWTH = 30.0
+"""Factor by which strength times gamma of a line may grow before its wings could be missed."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def _in_reach(clone: Clone, pixels: list[Pixels], velocity: float, margin: float
     for order in pixels:
         low, high = order.edges[0] / factor[0] / factor[1], order.edges[-1] / factor[0] * factor[1]
         keep |= (clone.lines.centre >= low) & (clone.lines.centre <= high)
-        keep[lines_that_matter(clone.lines, order.edges, velocity).numpy()] = True
+        keep[lines_that_matter(clone.lines, order.edges, velocity, gain=GROWTH).numpy()] = True
     return Clone(clone.kind, clone.lines.take(keep), clone.wavelength_range, clone.summary)
 
 
@@ -114,6 +116,19 @@ def build_model(pixels: list[Pixels], settings: Settings) -> SpectrumModel:
     spread = LineSpread(settings.resolving_power, gaussian="line_spread_shape" not in settings.freedom.freed)
     orders = [_order_model(p, settings, step) for p in pixels]
     return SpectrumModel(orders, star=star, atmosphere=atmosphere, line_spread=spread)
+
+
+def reconsider_reach(model: SpectrumModel) -> None:
+    """Decide anew which lines matter in which order, as strong and as broad as they are now."""
+    parts = (("stellar", model.star, "radial_velocity"), ("telluric", model.atmosphere, "wind_velocity"))
+    for name, part, velocity in parts:
+        if part is None:
+            continue
+        with torch.no_grad():
+            seen = part.lines.observed(getattr(part, velocity), torch.arange(len(part.lines)))
+        arrays = {key: value.numpy() for key, value in seen.items()}
+        for order in model.orders:
+            setattr(order, name, reaching(order.grid.array, **arrays))
 
 
 def build_priors(model: SpectrumModel, settings: Settings) -> dict[str, GaussianPrior]:

@@ -109,7 +109,7 @@ def fit_spectrum(
 
     Returns
     -------
-    FitResult, whose errors are None: they are not estimated yet.
+    FitResult, with standard errors of every parameter.
 
     Raises
     ------

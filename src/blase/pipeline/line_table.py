@@ -14,6 +14,7 @@ from blase.fit.equivalent_width import equivalent_width
 from blase.model.lines import VoigtLines
 from blase.pipeline.prepare import Pixels
 from blase.pipeline.solve import Solved
+from blase.pipeline.uncertainty import equivalent_width_errors, line_covariances
 
 FloatArray = NDArray[np.float64]
 _UNITS = {
@@ -56,7 +57,7 @@ _META = {
     "blend_id": "lines nearer than half a resolution element share a number; -1 stands alone",
     "prior_dominated": "the width of the belief in the strength shrank by less than 20 %",
     "order": "row of the first order the line lies in, -1 outside every order",
-    "errors": "NaN: not estimated",
+    "errors": "one standard deviation, everything else marginalised; 0 where a parameter is held",
 }
 
 
@@ -91,20 +92,33 @@ def _part(
     before = {"centre_shift": np.zeros(len(cloned))} | {
         name: getattr(cloned, name) for name in ("centre", "strength", "sigma", "gamma")
     }
+    covariance = line_covariances(solved, prefix, len(cloned))
+    errors = _errors(fitted, covariance)
     table = QTable()
     table["line_id"] = np.array([f"{origin[0].upper()}{k:05d}" for k in range(len(cloned))], dtype=str)
     table["origin"] = np.full(len(cloned), origin)
     for name, unit in _UNITS.items():
         table[name] = fitted[name] * unit
-        table[f"{name}_error"] = np.full(len(cloned), np.nan) * unit
+        table[f"{name}_error"] = errors[name] * unit
         table[f"{name}_cloned"] = before[name] * unit
     width = equivalent_width(rest["strength"], sigma=rest["sigma"], gamma=rest["gamma"])
     table["equivalent_width"] = width * u.AA
-    table["equivalent_width_error"] = np.full(len(cloned), np.nan) * u.AA
+    table["equivalent_width_error"] = u.AA * equivalent_width_errors(
+        rest["strength"], sigma=rest["sigma"], gamma=rest["gamma"], covariance=covariance
+    )
     table["prior_dominated"] = _prior_dominated(solved, prefix, len(cloned))
     table["order"] = _rows(seen["centre"], pixels)
     table["_observed"] = seen["centre"]
     return table
+
+
+def _errors(fitted: dict[str, FloatArray], covariance: FloatArray) -> dict[str, FloatArray]:
+    """Standard errors of the fitted numbers of every line, each (n,); 0 where a parameter is held."""
+    shift, *logarithms = np.sqrt(np.einsum("nkk->kn", covariance).clip(min=0))
+    errors = {"centre": fitted["centre"] * shift / SPEED_OF_LIGHT, "centre_shift": shift}
+    for name, error in zip(("strength", "sigma", "gamma"), logarithms, strict=True):
+        errors[name] = fitted[name] * error
+    return errors
 
 
 def _prior_dominated(solved: Solved, prefix: str, count: int) -> NDArray[np.bool_]:

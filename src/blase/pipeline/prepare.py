@@ -112,13 +112,31 @@ def order_grid(
     return sampling(grid), pixel_weights(grid, pixels.edges)
 
 
-def lines_that_matter(lines: LineList, wavelength: FloatArray, velocity: float) -> Tensor:
-    """Indices of the lines that reach the grid `wavelength` (n,) when they move at `velocity` [km/s]."""
-    centre = lines.centre * float(doppler_factor(velocity))
+def lines_that_matter(
+    lines: LineList, wavelength: FloatArray, velocity: float, *, gain: float = 1.0
+) -> Tensor:
+    """Indices of the lines that reach the grid `wavelength` (n,) when they move at `velocity` [km/s].
+
+    `gain` multiplies strength times gamma, for lines that may yet grow.
+    """
+    factor = float(doppler_factor(velocity))
+    per_velocity = lines.centre * factor / SPEED_OF_LIGHT
+    return reaching(
+        wavelength,
+        centre=lines.centre * factor,
+        strength=lines.strength * gain,
+        sigma=lines.sigma * per_velocity,
+        gamma=lines.gamma * per_velocity,
+    )
+
+
+def reaching(
+    wavelength: FloatArray, *, centre: FloatArray, strength: FloatArray, sigma: FloatArray, gamma: FloatArray
+) -> Tensor:
+    """Indices of the lines whose optical depth anywhere on the grid is above `_REACH`; all in Angstrom."""
     distance = np.maximum(np.maximum(wavelength[0] - centre, centre - wavelength[-1]), 0.0)
-    per_velocity = centre / SPEED_OF_LIGHT
-    wing = lines.strength * lines.gamma * per_velocity / np.pi / np.maximum(distance, 1e-9) ** 2
-    near = distance < 10 * (lines.sigma + lines.gamma) * per_velocity
+    wing = strength * gamma / np.pi / np.maximum(distance, 1e-9) ** 2
+    near = distance < 10 * (sigma + gamma)
     return torch.from_numpy(np.flatnonzero(near | (wing > _REACH)))
 
 

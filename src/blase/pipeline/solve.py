@@ -21,7 +21,7 @@ from blase.fit.priors import LinePriorWidths
 from blase.fit.stretches import Stretches
 from blase.functional.doppler import doppler_factor
 from blase.model.forward import SpectrumModel
-from blase.pipeline.build import Settings, build_objective
+from blase.pipeline.build import Settings, build_objective, reconsider_reach
 from blase.pipeline.prepare import Pixels
 
 FloatArray = NDArray[np.float64]
@@ -70,7 +70,8 @@ class Solved:
     """A fit that has ended.
 
     `state` holds the noise inflation and the prior widths it ended with; `effective` (n_orders,) the
-    effective number of parameters of every order; `posterior` the second moments of z (whitened).
+    effective number of parameters of every order; `posterior` the second moments of z (whitened); `widest`
+    names the classes of lines whose prior width ended at its largest value.
     """
 
     objective: Objective[SpectrumModel]
@@ -79,6 +80,7 @@ class Solved:
     effective: FloatArray
     posterior: Posterior
     history: list[dict[str, Any]]
+    widest: tuple[str, ...]
 
     @property
     def variance_ratio(self) -> FloatArray:
@@ -143,6 +145,8 @@ def _once(
 ) -> tuple[Objective[SpectrumModel], Solution]:
     objective = build_objective(pixels, settings, state.noise_inflation)
     z = objective.space.pack(objective.model) if state.z is None else state.z
+    objective.space.store(objective.model, z)
+    reconsider_reach(objective.model)
 
     def tell(iteration: int, value: float) -> None:
         entry = {"stage": stage, "iteration": iteration, "objective": value, "residual_rms": None}
@@ -250,7 +254,7 @@ def solve(
             break
         current = replace(current, stellar_prior=stellar, telluric_prior=telluric)
         state = replace(found, z=_whitened_anew(objective, solution, pixels, current))
-    return Solved(objective, solution, state, effective, posterior, history)
+    return Solved(objective, solution, state, effective, posterior, history, _at_bound(state, settings))
 
 
 def _inflated(
@@ -286,11 +290,28 @@ def _learned(
             start, k = getattr(first, kind), HYPERPRIOR_LINES
             departures, effective = (getattr(widths, kind) * z[where]) ** 2, 1 - ratio[where]
             width = np.sqrt((departures.sum() + k * start**2) / (effective.sum() + k))
-            highest = LARGEST_CHANGE * start
-            if (prefix, kind) == ("atmosphere", "centre_shift"):
-                highest = min(highest, max(start, WIDEST_TELLURIC_CENTRE))
-            found[kind] = float(np.clip(width, start / LARGEST_CHANGE, highest))
+            found[kind] = float(np.clip(width, start / LARGEST_CHANGE, _widest(prefix, kind, start)))
     return replace(widths, **found)
+
+
+def _widest(prefix: str, kind: str, first: float) -> float:
+    """Largest prior width of a class of lines that began at `first`."""
+    highest = LARGEST_CHANGE * first
+    if (prefix, kind) == ("atmosphere", "centre_shift"):
+        return min(highest, max(first, WIDEST_TELLURIC_CENTRE))
+    return highest
+
+
+def _at_bound(state: Start, settings: Settings) -> tuple[str, ...]:
+    """Names of the classes of lines whose prior width ended at its largest value."""
+    found = []
+    for origin, prefix in (("stellar", "star"), ("telluric", "atmosphere")):
+        for kind in LINE_PARAMETERS:
+            first = getattr(getattr(settings, f"{origin}_prior"), kind)
+            now = getattr(getattr(state, f"{origin}_prior"), kind)
+            if first > 0 and now >= _widest(prefix, kind, first):
+                found.append(f"{origin} {kind.removeprefix('log_').replace('_shift', '')}")
+    return tuple(found)
 
 
 def _whitened_anew(

@@ -10,7 +10,7 @@ import numpy as np
 from blase.results.html import fixed, number, paragraph, percent, table
 from blase.results.result import FitResult, OrderFit
 
-NOT_ESTIMATED = "not yet estimated"
+NOT_ESTIMATED = "not estimated"
 """What stands in the place of an error that is null."""
 
 _UNIT_TEXT = {"": "", None: "", "1": "", "dimensionless": ""}
@@ -67,9 +67,7 @@ def parameters(summary: Mapping[str, Any]) -> list[str]:
         table("Every global parameter of the model", ["parameter", "value", "error", "unit", "remark"], rows)
     ]
     if any(row[2] == NOT_ESTIMATED for row in rows):
-        parts.append(
-            paragraph("Errors marked “not yet estimated” are not zero: this fit did not compute them.")
-        )
+        parts.append(paragraph("Errors marked “not estimated” are not zero: this fit did not compute them."))
     return [*parts, _correlation(summary.get("correlation"))]
 
 

@@ -70,6 +70,12 @@ class FitResult:
         entries = {k: v for k, v in self.summary.items() if isinstance(v, dict) and "unit" in v}
         return {k: v["value"] * u.Unit(v["unit"]) for k, v in entries.items() if v["value"] is not None}
 
+    @property
+    def errors(self) -> dict[str, u.Quantity]:
+        """Standard errors of `parameters`; those that have none (held, or an upper limit) are left out."""
+        entries = {k: v for k, v in self.summary.items() if isinstance(v, dict) and "unit" in v}
+        return {k: v["error"] * u.Unit(v["unit"]) for k, v in entries.items() if v["error"] is not None}
+
     def write(self, directory: str | Path, *, overwrite: bool = False) -> Path:
         """Write every file of the result into `directory` atomically; see `blase.results.files`."""
         from blase.results.files import write_result
