@@ -20,6 +20,7 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from blase.fit.band import factor_band, inverse_in_band, log_determinant, solve_band
 from blase.fit.jacobian import Jacobian
 from blase.fit.line_blocks import FloatArray, IntArray, LineBlocks
+from blase.functional.parallel import map_all
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -117,11 +118,15 @@ class DataSpace:
         root = np.sqrt(scale[self.dense_index])
         m = root.size
         out, gram, pull = np.empty_like(right), np.eye(m), np.zeros(m)
-        coupled = []
-        for piece in self._pieces:
+
+        def work(piece: _Piece) -> tuple[FloatArray, FloatArray]:
             columns = piece.dense * root[piece.place]
             both = np.column_stack([right[piece.low : piece.high], columns])
-            solved = solve_band(piece.factor(scale), both)
+            return columns, solve_band(piece.factor(scale), both)
+
+        coupled = []
+        solutions = map_all(work, self._pieces)
+        for piece, (columns, solved) in zip(self._pieces, solutions, strict=True):
             out[piece.low : piece.high] = solved[:, 0]
             coupled.append(solved[:, 1:])
             gram[np.ix_(piece.place, piece.place)] += columns.T @ solved[:, 1:]
@@ -172,11 +177,17 @@ def _posterior(system: DataSpace) -> Posterior:
     dense = cho_solve((lower, True), np.eye(m)) if m else gram
     logarithm += 2.0 * float(np.log(np.diag(lower)).sum()) if m else 0.0
     lines, cross = np.tile(np.eye(4), (len(blocks), 1, 1)), np.zeros((len(blocks), 4, m))
-    for piece, factor, solved in zip(system._pieces, factors, coupled, strict=True):
-        part = piece.lines
-        forms = _quadratic_forms(
-            inverse_in_band(factor), piece.low, part.first, part.length, part.offset, part.values
+
+    def work(pair: tuple[_Piece, FloatArray]) -> FloatArray:
+        piece, factor = pair
+        part, inverse = piece.lines, inverse_in_band(factor)
+        return np.asarray(
+            _quadratic_forms(inverse, piece.low, part.first, part.length, part.offset, part.values)
         )
+
+    all_forms = map_all(work, zip(system._pieces, factors, strict=True))
+    for piece, forms, solved in zip(system._pieces, all_forms, coupled, strict=True):
+        part = piece.lines
         felt = np.zeros((len(part), 4, m))
         felt[:, :, piece.place] = _projections(part, piece.low, solved)
         half = solve_triangular(lower, felt.reshape(-1, m).T, lower=True).T.reshape(felt.shape) if m else felt

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from torch import Tensor
-from torch.func import functional_call, jvp
 
 from blase.fit.light_path import (
     LightPath,
@@ -23,6 +22,7 @@ from blase.fit.line_columns import LINE_PARAMETERS, LineSlopes, line_slopes, sha
 from blase.fit.line_response import add_responses, pixel_runs
 from blase.fit.objective import Data
 from blase.fit.parameters import ParameterSpace
+from blase.functional.parallel import map_all
 from blase.model.forward import OrderModel, SpectrumModel
 from blase.model.lines import VoigtLines
 
@@ -232,7 +232,9 @@ def _line_blocks(
             end[line] = np.maximum(end[line], here[view.run_end[some] - 1] + 1)
     length = np.maximum(end - first, 0)
     blocks = LineBlocks.empty(np.where(length > 0, first, 0), length, entry)
-    for seen, pixels in zip(views, slices, strict=True):
+
+    def fill(pair: tuple[list[_View], slice]) -> None:
+        seen, pixels = pair
         for view in seen:
             line = view.absorber.base + view.slopes.index
             add_responses(
@@ -253,6 +255,8 @@ def _line_blocks(
                 blocks.offset,
                 blocks.values,
             )
+
+    map_all(fill, zip(views, slices, strict=True))
     return blocks
 
 
@@ -271,7 +275,7 @@ def _optics(
             rotated = model.star.rotate(spectra.intrinsic, order.step, **_named(named, "star."))
         light = rotated * spectra.transmission
         if model.line_spread is not None:
-            light = functional_call(model.line_spread, _named(named, "line_spread."), (light, order.step))
+            light = model.line_spread(light, order.step, **_named(named, "line_spread."))
         return order.scale() * order.detect(light, None)
 
     return flux
@@ -280,17 +284,23 @@ def _optics(
 def _optics_columns(
     model: SpectrumModel, order: OrderModel, spectra: OrderSpectra, names: list[str]
 ) -> dict[str, np.ndarray]:
-    """Columns (n_pixels,) of scalar parameters of rotation and line spread, by forward-mode autodiff."""
+    """Columns (n_pixels,) of scalar parameters of rotation and line spread.
+
+    Exact, by differentiating a vector-Jacobian product along its vector: unlike torch's forward mode,
+    this may run in several threads.
+    """
     if not names:
         return {}
-    flux, known = _optics(model, order, spectra), dict(model.named_parameters())
-    out = {}
-    for name in names:
-        value = known[name].detach()
-        out[name] = (
-            jvp(lambda v, n=name: flux({n: v}), (value,), (torch.ones_like(value),))[1].detach().numpy()
-        )
-    return out
+    known = dict(model.named_parameters())
+    values = {name: known[name].detach().clone().requires_grad_(True) for name in names}
+    with torch.enable_grad():
+        flux = _optics(model, order, spectra)(values)
+        along = torch.zeros_like(flux, requires_grad=True)
+        products = torch.autograd.grad(flux, list(values.values()), along, create_graph=True)
+        return {
+            name: torch.autograd.grad(product, along, retain_graph=True)[0].numpy()
+            for name, product in zip(names, products, strict=True)
+        }
 
 
 def _continuum_columns(model: SpectrumModel, order: OrderModel, spectra: OrderSpectra) -> np.ndarray:
@@ -341,6 +351,23 @@ def _order_columns(
     return np.hstack(columns), np.concatenate(entries)
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """All that one order contributes but the columns of its lines."""
+
+    views: list[_View]
+    columns: FloatArray
+    entries: IntArray
+
+
+def _see(model: SpectrumModel, space: ParameterSpace, number: int) -> _Seen:
+    order = model.orders[number]
+    tangents = _tangents(model, space, order)
+    spectra = order_spectra(model, order, tangents)
+    views = _views(model, order, spectra)
+    return _Seen(views, *_order_columns(model, space, number, spectra, views, tangents))
+
+
 def _widths(space: ParameterSpace) -> np.ndarray:
     widths = np.empty(space.size)
     for name, prior in space.priors.items():
@@ -367,16 +394,15 @@ def jacobian(model: SpectrumModel, data: Data, space: ParameterSpace) -> Jacobia
     rank, borders, slices = _pixel_order(orders)
     used = data.used.numpy()
     weight = used / np.where(used, data.sigma.numpy(), 1.0)
-    tangents = [_tangents(model, space, order) for order in orders]
-    spectra = [order_spectra(model, o, t) for o, t in zip(orders, tangents, strict=True)]
-    views = [_views(model, order, light) for order, light in zip(orders, spectra, strict=True)]
+    seen_by = map_all(lambda number: _see(model, space, number), range(len(orders)))
+    views = [seen.views for seen in seen_by]
     blocks = _line_blocks(model, space, views, rank, slices, weight)
     limit = LONGEST_RUN if model.line_spread is not None else rank.size
     is_broad = blocks.length > limit
     broad, widths = np.flatnonzero(is_broad), _widths(space)
     parts = []
-    for number, (light, seen, pixels) in enumerate(zip(spectra, views, slices, strict=True)):
-        columns, entries = _order_columns(model, space, number, light, seen, tangents[number])
+    for seen, pixels in zip(seen_by, slices, strict=True):
+        columns, entries = seen.columns, seen.entries
         columns = weight[pixels][:, None] * columns * widths[entries]
         wide, wide_entries = _broad_rows(blocks, broad, rank[pixels])
         felt = wide.any(axis=0)

@@ -7,18 +7,17 @@ reverse and in forward mode.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from numba import get_num_threads, set_num_threads
 from torch import Tensor
 
 from blase.errors import InputError
 from blase.functional import optical_depth_numba as kernels
+from blase.functional.parallel import map_all, shares
 from blase.functional.voigt import optical_depth_reference
 from blase.functional.wings import SOFTENING, WingLevel, wing_levels
 
@@ -109,17 +108,13 @@ def _windows(levels: tuple[WingLevel, ...], lines: tuple[np.ndarray, ...], toler
 _LINES_PER_THREAD = 300
 """Fewer lines than this are not worth waking another thread for."""
 
+Lines = tuple[np.ndarray, ...]
 
-@contextmanager
-def _threads(n_lines: int) -> Iterator[int]:
-    """Number of threads to use for `n_lines`; the setting is restored afterwards."""
-    before = get_num_threads()
-    count = max(1, min(before, n_lines // _LINES_PER_THREAD))
-    set_num_threads(count)
-    try:
-        yield count
-    finally:
-        set_num_threads(before)
+
+def _share_out(lines: Lines, work: Callable[[Lines], np.ndarray]) -> list[np.ndarray]:
+    """Results of `work` on shares of the lines, in their order; `lines` are arrays (m,) of equal length."""
+    parts = shares(lines[0].size, _LINES_PER_THREAD)
+    return map_all(work, [tuple(array[part] for array in lines) for part in parts])
 
 
 def _down_the_ladder(
@@ -136,50 +131,47 @@ def _down_the_ladder(
     return out
 
 
-def _numba_value(grid: Sampling, lines: tuple[np.ndarray, ...], tolerance: float) -> np.ndarray:
-    c, a, s, g = lines
-    w = _windows(grid.levels, lines, tolerance)
-    with _threads(c.size) as threads:
-        out = kernels.near_value(threads, grid.array, c, a, s, g, w.soft, w.near)
+def _numba_value(grid: Sampling, lines: Lines, tolerance: float) -> np.ndarray:
+    def work(share: Lines) -> np.ndarray:
+        c, a, s, g = share
+        w = _windows(grid.levels, share, tolerance)
+        out = kernels.near_value(grid.array, c, a, s, g, w.soft, w.near)
         return _down_the_ladder(
-            grid,
-            lambda k, nodes: kernels.wing_value(threads, nodes, c, a, g, w.narrow[k], w.wide[k], w.half[k]),
-            out,
+            grid, lambda k, nodes: kernels.wing_value(nodes, c, a, g, w.narrow[k], w.wide[k], w.half[k]), out
         )
 
+    return np.asarray(sum(_share_out(lines, work)))
 
-def _numba_tangent(
-    grid: Sampling, lines: tuple[np.ndarray, ...], tangents: tuple[np.ndarray, ...], tolerance: float
-) -> np.ndarray:
-    c, a, s, g = lines
-    dc, da, ds, dg = tangents
-    w = _windows(grid.levels, lines, tolerance)
-    with _threads(c.size) as threads:
-        out = kernels.near_tangent(threads, grid.array, c, a, s, g, w.soft, w.near, dc, da, ds, dg)
+
+def _numba_tangent(grid: Sampling, lines: Lines, tangents: Lines, tolerance: float) -> np.ndarray:
+    def work(share: Lines) -> np.ndarray:
+        c, a, s, g, dc, da, ds, dg = share
+        w = _windows(grid.levels, share[:4], tolerance)
+        out = kernels.near_tangent(grid.array, c, a, s, g, w.soft, w.near, dc, da, ds, dg)
         return _down_the_ladder(
             grid,
             lambda k, nodes: kernels.wing_tangent(
-                threads, nodes, c, a, g, w.narrow[k], w.wide[k], w.half[k], dc, da, dg
+                nodes, c, a, g, w.narrow[k], w.wide[k], w.half[k], dc, da, dg
             ),
             out,
         )
 
+    return np.asarray(sum(_share_out((*lines, *tangents), work)))
 
-def _numba_tangents(
-    grid: Sampling, lines: tuple[np.ndarray, ...], tangents: tuple[np.ndarray, ...], tolerance: float
-) -> np.ndarray:
+
+def _numba_tangents(grid: Sampling, lines: Lines, tangents: Lines, tolerance: float) -> np.ndarray:
     """`_numba_tangent` and those by the logarithms of all strengths, sigmas and gammas, (n, 4)."""
-    c, a, s, g = lines
-    dc, da, ds, dg = tangents
-    w = _windows(grid.levels, lines, tolerance)
-    with _threads(c.size) as threads:
-        out = kernels.near_tangents(threads, grid.array, c, a, s, g, w.soft, w.near, dc, da, ds, dg)
 
-        def wings(along: tuple[np.ndarray, ...]) -> np.ndarray:
+    def work(share: Lines) -> np.ndarray:
+        c, a, s, g, dc, da, ds, dg = share
+        w = _windows(grid.levels, share[:4], tolerance)
+        out = kernels.near_tangents(grid.array, c, a, s, g, w.soft, w.near, dc, da, ds, dg)
+
+        def wings(along: Lines) -> np.ndarray:
             return _down_the_ladder(
                 grid,
                 lambda k, nodes: kernels.wing_tangent(
-                    threads, nodes, c, a, g, w.narrow[k], w.wide[k], w.half[k], *along
+                    nodes, c, a, g, w.narrow[k], w.wide[k], w.half[k], *along
                 ),
                 np.zeros(grid.array.size),
             )
@@ -187,23 +179,33 @@ def _numba_tangents(
         none = np.zeros_like(c)
         strength = wings((none, a, none))  # a wing is A gamma / (pi x^2): gamma changes it as strength does
         out[0] += wings((dc, da, dg))
-    out[1] += strength
-    out[3] += strength
-    return np.ascontiguousarray(out.T)
+        out[1] += strength
+        out[3] += strength
+        return out
+
+    return np.ascontiguousarray(np.asarray(sum(_share_out((*lines, *tangents), work))).T)
 
 
-def _numba_adjoint(
-    grid: Sampling, lines: tuple[np.ndarray, ...], bar: np.ndarray, tolerance: float
-) -> tuple[np.ndarray, ...]:
-    c, a, s, g = lines
-    w = _windows(grid.levels, lines, tolerance)
-    with _threads(c.size):
+def _numba_adjoint(grid: Sampling, lines: Lines, bar: np.ndarray, tolerance: float) -> np.ndarray:
+    """Gradient (4, m) over the parameters of all lines of sum_i bar_i tau_i."""
+    bars = [bar]
+    for level in grid.levels:
+        bars.append(
+            kernels.interpolate_adjoint(bars[-1], level.index, level.weight, level.log_wavelength.size)
+        )
+
+    def work(share: Lines) -> np.ndarray:
+        c, a, s, g = share
+        w = _windows(grid.levels, share, tolerance)
         out = kernels.near_adjoint(grid.array, c, a, s, g, w.soft, w.near, bar)
         for k, level in enumerate(grid.levels):
-            bar = kernels.interpolate_adjoint(bar, level.index, level.weight, level.log_wavelength.size)
             nodes = np.exp(level.log_wavelength)
-            out[[0, 1, 3]] += kernels.wing_adjoint(nodes, c, a, g, w.narrow[k], w.wide[k], w.half[k], bar)
-    return out[0], out[1], out[2], out[3]
+            out[[0, 1, 3]] += kernels.wing_adjoint(
+                nodes, c, a, g, w.narrow[k], w.wide[k], w.half[k], bars[k + 1]
+            )
+        return np.asarray(out)
+
+    return np.concatenate(_share_out(lines, work), axis=1)
 
 
 def _array(tensor: Tensor) -> np.ndarray:
@@ -233,7 +235,7 @@ class _Adjoint(_Operator):
     @staticmethod
     def forward(grid: Sampling, tolerance: float, *tensors: Tensor) -> Tensor:
         arrays = tuple(_array(t) for t in tensors)
-        return torch.from_numpy(np.stack(_numba_adjoint(grid, arrays[:4], arrays[4], tolerance)))
+        return torch.from_numpy(_numba_adjoint(grid, arrays[:4], arrays[4], tolerance))
 
 
 class _NumbaOpticalDepth(torch.autograd.Function):

@@ -1,8 +1,7 @@
 """Compiled loops behind `optical_depth`: each line touches only the samples inside its windows.
 
-Sums walk the lines in contiguous shares, one per thread, each with a buffer of its own, so that they do not
-depend on timing (the number of `threads` is an argument because asking for it inside would defeat the compile
-cache). Wavelength, centre, sigma and gamma share one unit (Angstrom).
+They hold no lock: whoever calls them may share lines or orders between threads. Wavelength, centre, sigma and
+gamma share one unit (Angstrom).
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from blase.functional.faddeeva import (
     SEAM,
@@ -91,63 +90,60 @@ def _window(grid: np.ndarray, centre: float, half: float) -> tuple[np.intp, np.i
     return np.searchsorted(grid, centre - half), np.searchsorted(grid, centre + half)
 
 
-@njit(cache=True, parallel=True, fastmath=_FLAGS)
-def near_value(threads, grid, c, a, s, g, soft, half):  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True, fastmath=_FLAGS)
+def near_value(grid, c, a, s, g, soft, half):  # type: ignore[no-untyped-def]
     """Sum of A (V - L_b) inside the windows `half` (m,) on `grid` (n,)."""
-    out = np.zeros((threads, grid.size))
-    for t in prange(threads):
-        for j in range(t * c.size // threads, (t + 1) * c.size // threads):
-            lo, hi = _window(grid, c[j], half[j])
-            scale, norm = 1.0 / (s[j] * _ROOT_2), a[j] / (s[j] * _ROOT_2PI)
-            y, lorentz, b2 = g[j] * scale, a[j] * g[j] * _INVERSE_PI, soft[j] * soft[j]
-            for i in range(lo, hi):
-                x = grid[i] - c[j]
-                out[t, i] += norm * _faddeeva(x * scale, y)[0] - lorentz / (x * x + b2)
-    return out.sum(axis=0)
+    out = np.zeros(grid.size)
+    for j in range(c.size):
+        lo, hi = _window(grid, c[j], half[j])
+        scale, norm = 1.0 / (s[j] * _ROOT_2), a[j] / (s[j] * _ROOT_2PI)
+        y, lorentz, b2 = g[j] * scale, a[j] * g[j] * _INVERSE_PI, soft[j] * soft[j]
+        for i in range(lo, hi):
+            x = grid[i] - c[j]
+            out[i] += norm * _faddeeva(x * scale, y)[0] - lorentz / (x * x + b2)
+    return out
 
 
-@njit(cache=True, parallel=True, fastmath=_FLAGS)
-def near_tangent(threads, grid, c, a, s, g, soft, half, dc, da, ds, dg):  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True, fastmath=_FLAGS)
+def near_tangent(grid, c, a, s, g, soft, half, dc, da, ds, dg):  # type: ignore[no-untyped-def]
     """Directional derivative of `near_value` along (dc, da, ds, dg)."""
-    out = np.zeros((threads, grid.size))
-    for t in prange(threads):
-        for j in range(t * c.size // threads, (t + 1) * c.size // threads):
-            lo, hi = _window(grid, c[j], half[j])
-            for i in range(lo, hi):
-                x = grid[i] - c[j]
-                v, vx, vs, vg = _slopes(x, s[j], g[j])
-                w, wx = _soft(x, soft[j], -1.0)
-                out[t, i] += da[j] * (v - g[j] * w) + a[j] * (
-                    ds[j] * vs + dg[j] * (vg - w) - dc[j] * (vx - g[j] * wx)
-                )
-    return out.sum(axis=0)
+    out = np.zeros(grid.size)
+    for j in range(c.size):
+        lo, hi = _window(grid, c[j], half[j])
+        for i in range(lo, hi):
+            x = grid[i] - c[j]
+            v, vx, vs, vg = _slopes(x, s[j], g[j])
+            w, wx = _soft(x, soft[j], -1.0)
+            out[i] += da[j] * (v - g[j] * w) + a[j] * (
+                ds[j] * vs + dg[j] * (vg - w) - dc[j] * (vx - g[j] * wx)
+            )
+    return out
 
 
-@njit(cache=True, parallel=True, fastmath=_FLAGS)
-def near_tangents(threads, grid, c, a, s, g, soft, half, dc, da, ds, dg):  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True, fastmath=_FLAGS)
+def near_tangents(grid, c, a, s, g, soft, half, dc, da, ds, dg):  # type: ignore[no-untyped-def]
     """`near_tangent`, and those by the logarithms of all strengths, all sigmas, all gammas: (4, n)."""
-    out = np.zeros((threads, 4, grid.size))
-    for t in prange(threads):
-        for j in range(t * c.size // threads, (t + 1) * c.size // threads):
-            lo, hi = _window(grid, c[j], half[j])
-            for i in range(lo, hi):
-                x = grid[i] - c[j]
-                v, vx, vs, vg = _slopes(x, s[j], g[j])
-                w, wx = _soft(x, soft[j], -1.0)
-                out[t, 0, i] += da[j] * (v - g[j] * w) + a[j] * (
-                    ds[j] * vs + dg[j] * (vg - w) - dc[j] * (vx - g[j] * wx)
-                )
-                out[t, 1, i] += a[j] * (v - g[j] * w)
-                out[t, 2, i] += a[j] * s[j] * vs
-                out[t, 3, i] += a[j] * g[j] * (vg - w)
-    return out.sum(axis=0)
+    out = np.zeros((4, grid.size))
+    for j in range(c.size):
+        lo, hi = _window(grid, c[j], half[j])
+        for i in range(lo, hi):
+            x = grid[i] - c[j]
+            v, vx, vs, vg = _slopes(x, s[j], g[j])
+            w, wx = _soft(x, soft[j], -1.0)
+            out[0, i] += da[j] * (v - g[j] * w) + a[j] * (
+                ds[j] * vs + dg[j] * (vg - w) - dc[j] * (vx - g[j] * wx)
+            )
+            out[1, i] += a[j] * (v - g[j] * w)
+            out[2, i] += a[j] * s[j] * vs
+            out[3, i] += a[j] * g[j] * (vg - w)
+    return out
 
 
-@njit(cache=True, parallel=True, fastmath=_FLAGS)
+@njit(cache=True, nogil=True, fastmath=_FLAGS)
 def near_adjoint(grid, c, a, s, g, soft, half, bar):  # type: ignore[no-untyped-def]
     """Gradient (4, m) over centre, strength, sigma, gamma of sum_i bar_i * near_value_i."""
     out = np.zeros((4, c.size))
-    for j in prange(c.size):
+    for j in range(c.size):
         lo, hi = _window(grid, c[j], half[j])
         gc, ga, gs, gg = 0.0, 0.0, 0.0, 0.0
         for i in range(lo, hi):
@@ -162,39 +158,37 @@ def near_adjoint(grid, c, a, s, g, soft, half, bar):  # type: ignore[no-untyped-
     return out
 
 
-@njit(cache=True, parallel=True, fastmath=_FLAGS)
-def wing_value(threads, grid, c, a, g, narrow, wide, half):  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True, fastmath=_FLAGS)
+def wing_value(grid, c, a, g, narrow, wide, half):  # type: ignore[no-untyped-def]
     """Sum of A gamma (l_b - l_b') inside the windows on a coarse `grid`; half <= 0 skips the line."""
-    out = np.zeros((threads, grid.size))
-    for t in prange(threads):
-        for j in range(t * c.size // threads, (t + 1) * c.size // threads):
-            if half[j] > 0.0:
-                lo, hi = _window(grid, c[j], half[j])
-                for i in range(lo, hi):
-                    out[t, i] += a[j] * g[j] * _soft(grid[i] - c[j], narrow[j], wide[j])[0]
-    return out.sum(axis=0)
+    out = np.zeros(grid.size)
+    for j in range(c.size):
+        if half[j] > 0.0:
+            lo, hi = _window(grid, c[j], half[j])
+            for i in range(lo, hi):
+                out[i] += a[j] * g[j] * _soft(grid[i] - c[j], narrow[j], wide[j])[0]
+    return out
 
 
-@njit(cache=True, parallel=True, fastmath=_FLAGS)
-def wing_tangent(threads, grid, c, a, g, narrow, wide, half, dc, da, dg):  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True, fastmath=_FLAGS)
+def wing_tangent(grid, c, a, g, narrow, wide, half, dc, da, dg):  # type: ignore[no-untyped-def]
     """Directional derivative of `wing_value` along (dc, da, dg)."""
-    out = np.zeros((threads, grid.size))
-    for t in prange(threads):
-        for j in range(t * c.size // threads, (t + 1) * c.size // threads):
-            if half[j] > 0.0:
-                lo, hi = _window(grid, c[j], half[j])
-                along_value, along_slope = da[j] * g[j] + a[j] * dg[j], -a[j] * g[j] * dc[j]
-                for i in range(lo, hi):
-                    w, wx = _soft(grid[i] - c[j], narrow[j], wide[j])
-                    out[t, i] += along_value * w + along_slope * wx
-    return out.sum(axis=0)
+    out = np.zeros(grid.size)
+    for j in range(c.size):
+        if half[j] > 0.0:
+            lo, hi = _window(grid, c[j], half[j])
+            along_value, along_slope = da[j] * g[j] + a[j] * dg[j], -a[j] * g[j] * dc[j]
+            for i in range(lo, hi):
+                w, wx = _soft(grid[i] - c[j], narrow[j], wide[j])
+                out[i] += along_value * w + along_slope * wx
+    return out
 
 
-@njit(cache=True, parallel=True, fastmath=_FLAGS)
+@njit(cache=True, nogil=True, fastmath=_FLAGS)
 def wing_adjoint(grid, c, a, g, narrow, wide, half, bar):  # type: ignore[no-untyped-def]
     """Gradient (3, m) over centre, strength, gamma of sum_i bar_i * wing_value_i."""
     out = np.zeros((3, c.size))
-    for j in prange(c.size):
+    for j in range(c.size):
         if half[j] > 0.0:
             lo, hi = _window(grid, c[j], half[j])
             value, slope = 0.0, 0.0
@@ -206,7 +200,7 @@ def wing_adjoint(grid, c, a, g, narrow, wide, half, bar):  # type: ignore[no-unt
     return out
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def interpolate(coarse, index, weight, out):  # type: ignore[no-untyped-def]
     """Add to `out` (n,) the six-point interpolation of `coarse`."""
     for i in range(out.size):
@@ -216,7 +210,7 @@ def interpolate(coarse, index, weight, out):  # type: ignore[no-untyped-def]
         out[i] += total
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def interpolate_adjoint(bar, index, weight, size):  # type: ignore[no-untyped-def]
     """Transpose of `interpolate`: (n,) to (size,)."""
     out = np.zeros(size)
@@ -226,11 +220,11 @@ def interpolate_adjoint(bar, index, weight, size):  # type: ignore[no-untyped-de
     return out
 
 
-@njit(cache=True, parallel=True, fastmath=_FLAGS)
+@njit(cache=True, nogil=True, fastmath=_FLAGS)
 def window_derivatives(grid, c, a, s, g, lo, hi, start):  # type: ignore[no-untyped-def]
     """Derivatives of A V over centre, strength, sigma, gamma, (4, total): line j fills start[j] onwards."""
     out = np.empty((4, start[-1]))
-    for j in prange(c.size):
+    for j in range(c.size):
         k = start[j]
         for i in range(lo[j], hi[j]):
             v, vx, vs, vg = _slopes(grid[i] - c[j], s[j], g[j])

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from blase.functional.grid import velocity_step
 from blase.functional.optical_depth import Sampling
+from blase.functional.parallel import map_all
 from blase.functional.pixels import PixelWeights, integrate_pixels
 from blase.model.atmosphere import Atmosphere
 from blase.model.instrument import LegendreContinuum, LineSpread
@@ -110,7 +111,8 @@ class SpectrumModel(nn.Module):
 
     def forward(self) -> Tensor:
         """Expected flux of all orders, concatenated."""
-        return torch.cat([order(self.star, self.atmosphere, self.line_spread) for order in self.orders])
+        parts = (self.star, self.atmosphere, self.line_spread)
+        return torch.cat(map_all(lambda order: order(*parts), self.orders))
 
     def light(self) -> list[OrderLight]:
         """Expected flux and components, order by order."""

@@ -27,10 +27,23 @@ class LineSpread(nn.Module):
         self.h3 = 0.0 if gaussian else nn.Parameter(torch.zeros((), dtype=torch.float64))
         self.h4 = 0.0 if gaussian else nn.Parameter(torch.zeros((), dtype=torch.float64))
 
-    def forward(self, flux: Tensor, step: float) -> Tensor:
-        """Blur `flux` (..., n) sampled every `step` [km/s]."""
+    def forward(
+        self,
+        flux: Tensor,
+        step: float,
+        *,
+        log_resolving_power: Tensor | None = None,
+        h3: Tensor | None = None,
+        h4: Tensor | None = None,
+    ) -> Tensor:
+        """Blur `flux` (..., n) sampled every `step` [km/s]; by its own shape unless told otherwise."""
+        power = self.log_resolving_power if log_resolving_power is None else log_resolving_power
         return line_spread_broadening(
-            flux, step=step, resolving_power=torch.exp(self.log_resolving_power), h3=self.h3, h4=self.h4
+            flux,
+            step=step,
+            resolving_power=torch.exp(power),
+            h3=self.h3 if h3 is None else h3,
+            h4=self.h4 if h4 is None else h4,
         )
 
 
