@@ -11,11 +11,11 @@ from astropy import units as u
 
 from blase.containers.arrays import orders_from_arrays
 from blase.containers.metadata import Frame, Metadata, require_frame
-from blase.containers.order import Order, masking_reasons, pixel_edges
+from blase.containers.order import Order, masking_reasons, pixel_bounds, pixel_edges
 from blase.containers.units import require_medium
 from blase.errors import InputError
 
-__all__ = ["EchelleSpectrum", "Frame", "Metadata", "Order", "from_arrays", "pixel_edges"]
+__all__ = ["EchelleSpectrum", "Frame", "Metadata", "Order", "from_arrays", "pixel_bounds", "pixel_edges"]
 
 _ESTIMATED = "no uncertainties were given: a constant noise per order was estimated from the flux"
 
