@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,7 @@ def load_component(
     medium: str | None = None,
     wavelength_file: Path | None = None,
     teff: float | None = None,
+    download: bool = False,
 ) -> Any:
     """Return the clone in the directory `source`, or the template that `source` names.
 
@@ -63,23 +65,40 @@ def load_component(
                 resolving_power=resolving_power,
                 wavelength_range=span,
                 effective_temperature=teff,
+                download=download,
             )
         except InputError as error:
             raise _about_template(error, flag) from error
     of_template = {
-        "wavelength-unit": wavelength_unit,
-        "medium": medium,
-        "resolving-power": resolving_power,
+        f"{flag}-wavelength-unit": wavelength_unit,
+        f"{flag}-medium": medium,
+        f"{flag}-resolving-power": resolving_power,
+        "--wavelength-file": wavelength_file,
+        "--teff": teff,
+        "--download": download or None,
     }
-    given = [f"{flag}-{name}" for name, value in of_template.items() if value is not None]
+    given = [name for name, value in of_template.items() if value is not None]
     if given:
         raise InputError(
             "is a clone: what belongs to its template was stated when it was made",
             path=source,
             value=" ".join(given),
+            expected="no option of a template",
             fix="give it to blase clone, or give the template itself to blase fit",
         )
     return Clone.read(Path(source))
+
+
+def refuse_without(needed: str, options: Mapping[str, object]) -> None:
+    """Raise `InputError` where one of `options` (flag to value) is given although `needed` is not."""
+    given = [flag for flag, value in options.items() if value is not None]
+    if given:
+        raise InputError(
+            f"{given[0]} means nothing without {needed}",
+            value=" ".join(given),
+            expected=f"{needed}, or none of its options",
+            fix=f"give {needed}, or leave {' '.join(given)} away",
+        )
 
 
 def _about_template(error: InputError, flag: str) -> InputError:

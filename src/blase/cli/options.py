@@ -14,6 +14,7 @@ from blase.errors import InputError
 
 Medium = Literal["air", "vacuum"]
 Frame = Literal["observatory", "barycentric", "rest"]
+Sky = Literal["none", "subtract"]
 ResolvingPower = float | tuple[float, float]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
@@ -71,6 +72,22 @@ def parse_fixed(texts: list[str] | None) -> dict[str, float | None] | None:
             )
         fixed[name] = value
     return fixed or None
+
+
+def parse_columns(texts: list[str] | None) -> dict[str, str] | None:
+    """Return {role: name} of every `ROLE=NAME`; None where none was given. Raises `InputError` otherwise."""
+    columns: dict[str, str] = {}
+    for text in texts or []:
+        role, equals, name = (part.strip() for part in text.partition("="))
+        if not (role and equals and name) or role in columns:
+            raise InputError(
+                "--column cannot be read",
+                value=text,
+                expected="ROLE=NAME, each role once",
+                fix="give it as in --column flux=spec_norm",
+            )
+        columns[role] = name
+    return columns or None
 
 
 def parse_range(pair: tuple[float, float] | None) -> tuple[float, float] | None:
@@ -184,6 +201,20 @@ TeffOption = Annotated[
 InstrumentOption = Annotated[
     str | None,
     typer.Option("--instrument", metavar="NAME", help="Reader of the spectrum, where not recognised."),
+]
+ColumnOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        metavar="ROLE=NAME",
+        help="Column of a table that holds the wavelength, flux, uncertainty, mask or order. Repeatable.",
+    ),
+]
+SkyOption = Annotated[
+    Sky, typer.Option("--sky", help="Whether to take the sky fibre off, where the file has one.")
+]
+DownloadOption = Annotated[
+    bool, typer.Option("--download", help="Fetch a missing file of the PHOENIX grid into the cache.")
 ]
 FrameOption = Annotated[
     Frame | None, typer.Option("--frame", help="Frame of the file's wavelengths, where it states none.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -41,12 +42,23 @@ class Clone:
         """Whether the fit of the template ended by itself, and not for want of iterations."""
         return bool(self.summary.get("converged", True))
 
-    def write(self, directory: str | Path, *, overwrite: bool = False) -> Path:
-        """Write `clone.safetensors`, `lines.ecsv` and `summary.json` into `directory`, all or nothing."""
+    def write(
+        self,
+        directory: str | Path,
+        *,
+        overwrite: bool = False,
+        late_summary: Callable[[], dict[str, Any]] | None = None,
+    ) -> Path:
+        """Write `clone.safetensors`, `lines.ecsv` and `summary.json` into `directory`, all or nothing.
+
+        `late_summary` is called once, after everything slow is written, and what it returns is added to the
+        summary (the wall time, which would otherwise miss the writing).
+        """
         with atomic_directory(directory, overwrite=overwrite) as folder:
             save_file(self._tensors(), folder / _TENSORS)
             self.lines.write(folder / _LINES, meta={"kind": self.kind})
-            text = json.dumps(self.summary, indent=2, allow_nan=False, ensure_ascii=False)
+            summary = {**self.summary, **(late_summary() if late_summary is not None else {})}
+            text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False)
             (folder / _SUMMARY).write_text(text + "\n", encoding="utf-8")
         return Path(directory)
 

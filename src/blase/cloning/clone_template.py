@@ -14,6 +14,7 @@ from blase.cloning.find_lines import TypicalWidths, find_lines, missing_lines, t
 from blase.cloning.residual import blurred_residual, rms
 from blase.cloning.template_model import Blur, blur_of, fitted_lines, telluric_widths, template_objective
 from blase.containers.line_list import LineList
+from blase.containers.metadata import require_resolving_power
 from blase.errors import InputError
 from blase.fit.descent import Solution
 from blase.fit.levenberg_marquardt import minimise_structured
@@ -62,6 +63,7 @@ def clone_template(
         where the range misses the template, the prominence is not between 0 and 1, or no line is found.
     """
     started = time.perf_counter()
+    require_resolving_power(instrument_resolving_power)
     depth = DEFAULT_PROMINENCE if prominence is None else prominence
     if not 0 < depth < 1:
         raise InputError(
