@@ -95,6 +95,7 @@ class Order:
                 f"{self.label} has too few pixels",
                 value=f"shape {self.wavelength.shape}",
                 expected="(n,), n >= 2",
+                fix="give at least two pixels",
             )
         n = self.wavelength.size
         wanted = {"flux": n, "uncertainty": n, "mask": n, "blaze": n, "stored_edges": n + 1}
@@ -105,6 +106,7 @@ class Order:
                     f"{self.label}: {name} has the wrong shape",
                     value=str(np.shape(array)),
                     expected=f"({size},), as wavelength has {n} pixels",
+                    fix="give every array one value for each pixel",
                 )
 
     def _check_wavelength(self) -> None:

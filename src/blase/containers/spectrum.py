@@ -34,12 +34,20 @@ class EchelleSpectrum:
         object.__setattr__(self, "orders", tuple(self.orders))
         if not self.orders:
             raise InputError(
-                "the spectrum has no orders", path=self.metadata.path, expected="at least one order"
+                "the spectrum has no orders",
+                path=self.metadata.path,
+                expected="at least one order",
+                value="0 orders",
+                fix="give wavelengths and flux of at least one order",
             )
         rows = [order.row for order in self.orders]
         if len(set(rows)) != len(rows):
             raise InputError(
-                "a row occurs twice", path=self.metadata.path, value=str(rows), expected="distinct rows"
+                "a row occurs twice",
+                path=self.metadata.path,
+                value=str(rows),
+                expected="distinct rows",
+                fix="name each row once",
             )
         if self.n_good == 0:
             self._raise_nothing_usable()
