@@ -193,7 +193,7 @@ def test_resolving_power_must_be_known(simulation: Simulation, star: Clone) -> N
         ({"folds": 1}, "folds"),
         ({"folds": -2}, "folds"),
         ({"continuum_degree": -1}, "degree"),
-        ({"continuum_degree": 33}, "degree is out of range\n  found: 33\n  expected: 0 to 32"),
+        ({"continuum_degree": 32}, "degree is out of range\n  found: 32\n  expected: 0 to 31"),
         ({"fix": {"resolving_power": 1.0}}, "resolving_power is out of range"),
         ({"fix": {"wind_velocity": 0.1}}, "wind_velocity means nothing without an atmosphere"),
         ({"free": ["telluric_sigma"]}, "telluric_sigma means nothing without an atmosphere"),

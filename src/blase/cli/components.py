@@ -21,8 +21,8 @@ def template_range(
 ) -> tuple[float, float]:
     """Return the vacuum wavelengths [Angstrom] that a template must cover: the data and a margin."""
     chosen = spectrum if rows is None else spectrum.select(rows)
-    low = min(order.wavelength[0] for order in chosen.orders)
-    high = max(order.wavelength[-1] for order in chosen.orders)
+    low_all = low = min(order.wavelength[0] for order in chosen.orders)
+    high_all = high = max(order.wavelength[-1] for order in chosen.orders)
     if span is not None:
         low, high = max(low, span[0]), min(high, span[1])
     if not low < high:
@@ -31,6 +31,7 @@ def template_range(
             path=spectrum.metadata.path,
             value=f"{span[0]:g} {span[1]:g}" if span else None,
             fix="see blase info for the range of every order",
+            expected=f"a range that overlaps the chosen orders, {low_all:.1f} to {high_all:.1f} Angstrom",
         )
     return float(low * (1 - MARGIN)), float(high * (1 + MARGIN))
 

@@ -36,6 +36,7 @@ def parse_orders(text: str | None) -> list[int] | None:
                 "--order cannot be read",
                 value=text,
                 expected="0-based rows as shown by blase info, such as 3,5-8",
+                fix="give it as in --order 3 or --order 3,5-8",
             )
         rows.update(range(int(match[1]), int(match[2] or match[1]) + 1))
     return sorted(rows)
@@ -51,6 +52,7 @@ def parse_resolving_power(text: str | None, flag: str = "--resolving-power") -> 
             f"{flag} cannot be read",
             value=text,
             expected="R or R:ERR, two positive numbers, such as 55000:1000",
+            fix=f"give {flag} 55000 or {flag} 55000:1000",
         )
     return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])  # type: ignore[return-value]
 
@@ -68,7 +70,10 @@ def parse_fixed(texts: list[str] | None) -> dict[str, float | None] | None:
         value = _number(number) if equals else None
         if not _NAME.fullmatch(name) or (equals and value is None):
             raise InputError(
-                "--fix cannot be read", value=text, expected="NAME or NAME=VALUE, such as vsini=2.2"
+                "--fix cannot be read",
+                value=text,
+                expected="NAME or NAME=VALUE, such as vsini=2.2",
+                fix="give it as in --fix vsini or --fix vsini=2.2",
             )
         fixed[name] = value
     return fixed or None
@@ -97,6 +102,7 @@ def parse_range(pair: tuple[float, float] | None) -> tuple[float, float] | None:
             "--wavelength is not a range",
             value=f"{pair[0]:g} {pair[1]:g}",
             expected="LO HI in vacuum Angstrom with 0 < LO < HI",
+            fix="give it as in --wavelength 8640 8780",
         )
     return pair
 
@@ -105,7 +111,12 @@ def check_distinct(fixed: dict[str, float | None] | None, free: list[str] | None
     """Raise `InputError` where a parameter is both fixed and free."""
     both = sorted(set(fixed or {}) & set(free or []))
     if both:
-        raise InputError("a parameter cannot be both fixed and free", value=", ".join(both))
+        raise InputError(
+            "a parameter cannot be both fixed and free",
+            value=", ".join(both),
+            expected="one of the two",
+            fix="drop --fix or --free of it",
+        )
 
 
 def _number(text: str) -> float | None:

@@ -82,6 +82,9 @@ class Clone:
                 path=folder,
                 expected=f"a directory with {_TENSORS}, {_LINES} and {_SUMMARY}",
                 fix="make one with: blase clone TEMPLATE -o CLONE",
+                value=", ".join(sorted(p.name for p in folder.iterdir()))
+                if folder.is_dir()
+                else "no directory",
             )
         try:
             summary = json.loads((folder / _SUMMARY).read_text(encoding="utf-8"))
@@ -91,7 +94,11 @@ class Clone:
                 raise ValueError(f"kind {kind!r}")
         except (ValueError, KeyError, TypeError, SafetensorError) as error:
             raise InputError(
-                "the clone cannot be read", path=folder, value=error, fix="clone the template again"
+                "the clone cannot be read",
+                path=folder,
+                value=error,
+                fix="clone the template again",
+                expected=f"{_TENSORS} and {_SUMMARY} as blase clone writes them",
             ) from error
         lines = LineList.read(folder / _LINES)
         clone = cls(kind, lines, (low, high), summary)

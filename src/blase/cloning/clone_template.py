@@ -67,7 +67,10 @@ def clone_template(
     depth = DEFAULT_PROMINENCE if prominence is None else prominence
     if not 0 < depth < 1:
         raise InputError(
-            "the prominence is out of range", value=prominence, expected="a number between 0 and 1"
+            "the prominence is out of range",
+            value=prominence,
+            expected="a number between 0 and 1",
+            fix="pass --prominence 0.002 (prominence=...), for instance",
         )
     if isinstance(template, LineTemplate):
         return _adopt(template, kind, wavelength_range, started)
@@ -241,6 +244,7 @@ def _adopt(template: LineTemplate, kind: Kind, span: tuple[float, float] | None,
             path=template.path,
             value=f"{low:.2f} to {high:.2f} A",
             expected=f"a range inside {template.lines.centre[0]:.2f} to {template.lines.centre[-1]:.2f} A",
+            fix="choose another line list or range, and check the wavelength unit",
         )
     summary = _provenance(template, kind, (low, high)) | {
         "residual_rms_native": None,

@@ -55,7 +55,11 @@ def read_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
         found = Checkpoint(Start(tensors["z"], tensors["noise_inflation"].numpy(), *priors), velocity, vsini)
     except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
         raise InputError(
-            "the checkpoint cannot be read", path=path, value=error, fix="start without --resume"
+            "the checkpoint cannot be read",
+            path=path,
+            value=error,
+            fix="start without --resume",
+            expected="a checkpoint that an interrupted fit left",
         ) from error
     if belongs != fingerprint:
         raise InputError(
@@ -63,5 +67,6 @@ def read_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
             path=path,
             expected="the same data, templates and options",
             fix="repeat the interrupted command exactly, or start without --resume",
+            value="other data, templates or options",
         )
     return found

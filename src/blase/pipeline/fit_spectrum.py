@@ -18,7 +18,7 @@ from blase.cloning.clone import Kind
 from blase.constants import SPEED_OF_LIGHT
 from blase.containers import EchelleSpectrum
 from blase.containers.metadata import Metadata, require_resolving_power
-from blase.errors import BlaseWarning, InputError
+from blase.errors import BlaseWarning, InputError, naming
 from blase.functional.doppler import velocity_from_factor
 from blase.pipeline.assemble import fit_summary, order_fits, stellar_template, strained_parameters
 from blase.pipeline.build import Settings, within_reach
@@ -138,7 +138,8 @@ def fit_spectrum(
     _require_degree(continuum_degree, chosen)
     if orders is not None and len(chosen.orders) < len(orders):
         log.warn(f"{metadata.history[-1]}: left out")
-    pixels = [to_pixels(order) for order in chosen.orders]
+    with naming(metadata.path):
+        pixels = [to_pixels(order) for order in chosen.orders]
     power, power_error = _resolving_power(resolving_power, metadata, liberty)
     _require_something_free(liberty, with_air=telluric is not None, power_is_free=power_error > 0)
     wind = _wind_velocity(metadata, liberty) if telluric is not None else 0.0
