@@ -19,6 +19,7 @@ def test_wasp_69(shared_data: Path) -> None:
     """Published: -9.6 km/s for the whole order, vsini 2.2 km/s."""
     spectrum = read_spectrum(
         shared_data / "observed" / "HPF" / "WASP_69_hpf_stack.fits",
+        medium="vacuum",
         frame="barycentric",
         resolving_power=(55_000.0, 1650.0),
     )

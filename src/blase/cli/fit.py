@@ -135,7 +135,7 @@ def fit(
     \b
     Examples:
       blase fit WASP_69_hpf_stack.fits --star star-4800 --telluric telluric-hpf \\
-        --frame barycentric --resolving-power 55000:1500 -o wasp69
+        --medium vacuum --frame barycentric --resolving-power 55000:1500 -o wasp69
       blase fit Slope-20190224.optimal.fits --star star-3900 --order 1 -o gj699
     """  # noqa: D301
     clock = StageClock()
