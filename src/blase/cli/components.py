@@ -103,6 +103,15 @@ def refuse_without(needed: str, options: Mapping[str, object]) -> None:
 
 
 def _about_template(error: InputError, flag: str) -> InputError:
-    """The same error with a fix that names the options of the template, not those of the spectrum."""
-    fix = error.fix and re.sub(r"--(wavelength-unit|medium)\b", rf"{flag}-\1", error.fix)
-    return InputError(error.problem, path=error.path, value=error.value, expected=error.expected, fix=fix)
+    """The same error, naming the options of the template instead of those of the spectrum."""
+
+    def renamed(text: object) -> Any:
+        return re.sub(r"--(wavelength-unit|medium)\b", rf"{flag}-\1", text) if isinstance(text, str) else text
+
+    return InputError(
+        error.problem,
+        path=error.path,
+        value=renamed(error.value),
+        expected=error.expected,
+        fix=renamed(error.fix),
+    )

@@ -134,7 +134,7 @@ class LineList:
                 path=path,
                 value=str(table.meta["wavelength_medium"]),
                 expected="vacuum",
-                fix="convert the centres with blase.functional.air.air_to_vacuum",
+                fix="convert the centres to vacuum (blase.functional.air.air_to_vacuum)",
             )
         columns = {name: _bare(table[name], name, path) for name in _UNITS if name in table.colnames}
         species = np.asarray(table["species"], dtype=np.str_) if "species" in table.colnames else None

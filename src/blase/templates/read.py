@@ -68,6 +68,16 @@ def read_template(
     """
     if isinstance(source, str) and source.startswith(_EMBEDDED):
         _refuse_blur("an embedded template", source, resolving_power)
+        _refuse_options(
+            source,
+            {
+                "--wavelength-file": wavelength_file,
+                "--wavelength-unit": wavelength_unit,
+                "--medium": medium,
+                "--teff": effective_temperature,
+                "normalised": normalised,
+            },
+        )
         with naming(source):
             return _embedded(source, wavelength_range)
     if not isinstance(source, str | Path):
@@ -147,6 +157,19 @@ def _refuse_blur(what: str, source: str, resolving_power: ResolvingPower) -> Non
             value=f"resolving power {resolving_power}",
             expected="no declared resolving power",
             fix="leave the resolving power of the template away",
+        )
+
+
+def _refuse_options(source: str, options: dict[str, Any]) -> None:
+    """Raise `InputError` where an option is given that an embedded template has no use for."""
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise InputError(
+            "an embedded template is made, not read",
+            path=source,
+            value=" ".join(given),
+            expected="none of the options of a file",
+            fix=f"leave {' '.join(given)} away",
         )
 
 
