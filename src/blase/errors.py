@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -39,6 +41,19 @@ class InputError(BlaseError, ValueError):
         if fix is not None:
             parts.append(f"fix: {fix}")
         super().__init__("\n  ".join(parts))
+
+
+@contextmanager
+def naming(path: str | Path | None) -> Iterator[None]:
+    """Let an `InputError` raised inside name `path`, where it names no file of its own."""
+    try:
+        yield
+    except InputError as error:
+        if path is None or error.path is not None:
+            raise
+        raise InputError(
+            error.problem, path=path, value=error.value, expected=error.expected, fix=error.fix
+        ) from error
 
 
 class NotConvergedError(BlaseError):

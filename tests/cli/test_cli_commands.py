@@ -53,9 +53,9 @@ class FakeClone:
 
     converged = True
 
-    def write(self, directory: Path, *, overwrite: bool = False) -> None:
+    def write(self, directory: Path, *, overwrite: bool = False, late_summary: Any = dict) -> None:
         with atomic_directory(directory, overwrite=overwrite) as folder:
-            (folder / "summary.json").write_text(to_text(self.summary))
+            (folder / "summary.json").write_text(to_text({**self.summary, **late_summary()}))
 
     @classmethod
     def read(cls, directory: Path) -> FakeClone:
@@ -129,7 +129,8 @@ def test_fit_passes_every_option_on(stage: Stage, tmp_path: Path) -> None:
         "--medium air --frame observatory --berv -27.5 --resolving-power 55000:1000 "
         "--template-resolving-power fit --template-wavelength-unit nm --template-medium air "
         "--rv-guess -9.6 --fix vsini=2.2 --fix wind --free limb_darkening --continuum-degree 3 --folds 4 "
-        "--wavelength-file w.fits --teff 4750 --seed 11"
+        "--wavelength-file w.fits --teff 4750 --seed 11 --column flux=spec --column mask=bad=x "
+        "--sky subtract --download"
     )
     assert main(fit_arguments(tmp_path / "out", *options.split())) == 0
     path, read = stage.calls["read_spectrum"]
@@ -141,6 +142,8 @@ def test_fit_passes_every_option_on(stage: Stage, tmp_path: Path) -> None:
         "frame": "observatory",
         "berv": -27.5,
         "resolving_power": (55000.0, 1000.0),
+        "columns": {"flux": "spec", "mask": "bad=x"},
+        "sky": "subtract",
     }
     [(source, template)] = stage.calls["read_template"]
     low, high = template.pop("wavelength_range")
@@ -152,6 +155,7 @@ def test_fit_passes_every_option_on(stage: Stage, tmp_path: Path) -> None:
         "wavelength_file": Path("w.fits"),
         "resolving_power": "fit",
         "effective_temperature": 4750.0,
+        "download": True,
     }
     fitted = stage.calls["fit_spectrum"]
     assert fitted.pop("telluric").source == str(clone)
@@ -233,6 +237,20 @@ def test_interruption_before_a_checkpoint_leaves_nothing(
     assert main(fit_arguments(tmp_path / "out")) == 130
     assert list(tmp_path.iterdir()) == []
     assert "nothing was written" in capsys.readouterr().err
+
+
+def test_interruption_does_not_offer_the_checkpoint_of_an_earlier_run(
+    stage: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = tmp_path / "out.checkpoint.safetensors"
+    checkpoint.write_bytes(b"earlier")
+    stage.fails = KeyboardInterrupt()
+    assert main(fit_arguments(tmp_path / "out")) == 130
+    message = capsys.readouterr().err
+    assert "--resume" not in message and f"{checkpoint} is of an earlier run" in message
+    stage.checkpointed = True
+    assert main(fit_arguments(tmp_path / "out")) == 130
+    assert "with --resume" in capsys.readouterr().err
 
 
 def test_resume_without_a_checkpoint_is_bad_input(
@@ -376,7 +394,9 @@ def test_clone_prints_its_summary_as_one_line(
     assert shown.out.count("\n") == 1
     assert json.loads(shown.out) == json.loads((tmp_path / "c" / "summary.json").read_text())
     assert json.loads(shown.out)["residual_rms_instrument"] is None
-    assert json.loads(shown.out)["wall_seconds"] > 0
+    written = json.loads(shown.out)
+    assert written["wall_seconds"] == pytest.approx(sum(written["stages"].values()), abs=0.01)
+    assert "write" in written["stages"]
     assert stage.calls["read_template"][0][1]["resolving_power"] == 80000.0
     assert stage.calls["clone_template"] == (
         "template t.npz",

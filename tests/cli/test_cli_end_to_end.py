@@ -20,7 +20,18 @@ from blase.simulation import Simulation, simulate_observation
 from blase.templates.embedded import embedded_lines, embedded_template
 
 RANGE = (8640.0, 8648.0)
-FIT = ["--frame", "observatory", "--resolving-power", "55000:1500", "--rv-guess", "20", "--folds", "2"]
+FIT = [
+    "--medium",
+    "vacuum",
+    "--frame",
+    "observatory",
+    "--resolving-power",
+    "55000:1500",
+    "--rv-guess",
+    "20",
+    "--folds",
+    "2",
+]
 FILES = {
     "summary.json",
     "lines.ecsv",
@@ -183,7 +194,7 @@ def test_units_of_a_template(tmp_path: Path, table: Table, star: Path, role: str
     flux = 1 - 0.4 * np.exp(-0.5 * ((wavelength - 8644.0) / 0.03) ** 2)
     Table([wavelength / 10, flux], names=["wavelength", "flux"]).write(tmp_path / "t.csv", format="ascii.csv")
     write_csv(tmp_path / "s.csv", table)
-    lines = ["--fix", "stellar_lines", "--fix", "telluric_lines"]
+    lines = ["--fix", "stellar_lines", *(["--fix", "telluric_lines"] if role == "telluric" else [])]
     sources = {"star": ["--star", star], "telluric": []} | {role: [f"--{role}", tmp_path / "t.csv"]}
     command = ["fit", tmp_path / "s.csv", *sources["star"], *sources["telluric"], *FIT[:-1], "0", *lines]
     prefix = "--template" if role == "star" else "--telluric"
@@ -199,6 +210,36 @@ def test_a_clone_knows_its_units(tmp_path: Path, table: Table, star: Path, capsy
     assert run("fit", tmp_path / "s.csv", "--star", clone, "-o", tmp_path / "out", *FIT, *given) == 2
     message = capsys.readouterr().err
     assert "is a clone" in message and "--template-medium" in message
+
+
+@pytest.mark.parametrize(
+    "given", [["--teff", "4500"], ["--wavelength-file", "w.fits"], ["--download"]], ids=lambda given: given[0]
+)
+def test_a_clone_takes_no_option_of_a_template(
+    tmp_path: Path, table: Table, star: Path, given: list[str], capsys: Capture
+) -> None:
+    write_csv(tmp_path / "s.csv", table)
+    clone = tmp_path / "clone"
+    assert run("clone", star, "-o", clone) == 0
+    assert run("fit", tmp_path / "s.csv", "--star", clone, "-o", tmp_path / "out", *FIT, *given) == 2
+    message = capsys.readouterr().err
+    assert f"{clone}: is a clone" in message and f"found: {given[0]}" in message
+
+
+def test_columns_by_name(tmp_path: Path, table: Table, star: Path, capsys: Capture) -> None:
+    renamed = table.copy()
+    renamed.rename_columns(["wavelength", "flux", "uncertainty"], ["x", "y", "dy"])
+    renamed.write(tmp_path / "s.csv", format="ascii.csv")
+    command = ["info", tmp_path / "s.csv", "--wavelength-unit", "A", "--medium", "vacuum", "--json"]
+    assert run(*command) == 2
+    assert "--column wavelength=NAME" in capsys.readouterr().err
+    columns = ["--column", "wavelength=x", "--column", "flux=y", "--column", "uncertainty=dy"]
+    assert run(*command, *columns) == 0
+    assert json.loads(capsys.readouterr().out)["n_pixels"] == len(table)
+    assert run(*command, *columns, "--sky", "subtract") == 2
+    assert "no sky to subtract" in capsys.readouterr().err
+    assert run(*command, "--column", "flux") == 2
+    assert "ROLE=NAME" in capsys.readouterr().err
 
 
 def test_clone_that_did_not_converge_is_3_with_files(
@@ -219,24 +260,29 @@ def test_interrupted_and_resumed(
     import blase.pipeline.solve as solve_module
 
     write_csv(tmp_path / "s.csv", table)
-    command = ["fit", tmp_path / "s.csv", "--star", star, "-o", tmp_path / "out", *FIT]
-    build, calls = solve_module.build_objective, []
+    folder = tmp_path / "new" / "folder"
+    checkpoint = folder / "out.checkpoint.safetensors"
+    command = ["fit", tmp_path / "s.csv", "--star", star, "-o", folder / "out", *FIT]
+    build = solve_module.build_objective
 
     def interrupted(*arguments: Any, **options: Any) -> Any:
-        calls.append(1)
-        if len(calls) == 3:
+        if checkpoint.exists():
             raise KeyboardInterrupt
         return build(*arguments, **options)
 
     monkeypatch.setattr(solve_module, "build_objective", interrupted)
     assert run(*command) == 130
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.checkpoint.safetensors", "s.csv"]
+    assert list(folder.iterdir()) == [checkpoint]
     assert "--resume" in capsys.readouterr().err
+    assert run(*command) == 130
+    message = capsys.readouterr().err
+    assert "--resume" not in message and f"{checkpoint} is of an earlier run" in message
+    monkeypatch.setattr(solve_module, "build_objective", build)
     assert run(*command, "--resume", "--continuum-degree", "4") == 2
     assert "belongs to another fit" in capsys.readouterr().err
     assert run(*command, "--resume") == 0
-    assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
-    assert not (tmp_path / "out.checkpoint.safetensors").exists()
+    assert {path.name for path in (folder / "out").iterdir()} == FILES
+    assert list(folder.iterdir()) == [folder / "out"]
 
 
 def test_not_converged_is_3_with_files(

@@ -75,6 +75,19 @@ def test_table_has_units_and_converts_back_from_others():
     np.testing.assert_allclose(LineList.from_table(table).centre, make().centre, rtol=1e-15)
 
 
+def test_energies_convert_from_wavenumbers():
+    table = make(lower_energy=np.full(5, 2.0)).to_table()
+    table["lower_energy"] = np.full(5, 2 * 8065.543937) / u.cm
+    np.testing.assert_allclose(LineList.from_table(table).lower_energy, 2.0, rtol=1e-8)
+
+
+def test_values_out_of_range_name_the_file():
+    table = make().to_table()
+    table["strength"][2] = -1.0 * u.AA
+    with pytest.raises(InputError, match="x.ecsv: line list: strength is out of range"):
+        LineList.from_table(table, path="x.ecsv")
+
+
 def test_wrong_tables_are_refused():
     table = make().to_table()
     table["sigma"] = np.ones(5) * u.AA

@@ -74,6 +74,54 @@ class TestOrder:
             [w[0] - e[0], e[-1] - w[-1]], [(w[1] - w[0]) / 2, (w[-1] - w[-2]) / 2], rtol=1e-9
         )
 
+    def test_pixels_beside_a_gap_keep_their_width(self):
+        """An order without some of its pixels has the pixels of the whole order, to 1 % of a pixel."""
+        whole = make_order(300)
+        kept = np.ones(300, bool)
+        kept[[40, 41, 42, 120, 200, 201, 299]] = False
+        arrays = {n: getattr(whole, n)[kept] for n in ("wavelength", "flux", "uncertainty", "mask")}
+        part = Order(0, **arrays)
+        np.testing.assert_allclose(part.bounds(), whole.bounds()[kept], atol=6e-4)
+        np.testing.assert_array_equal(whole.bounds(), np.stack([whole.edges()[:-1], whole.edges()[1:]], 1))
+        away = np.r_[0:38, 44:115, 125:195]
+        np.testing.assert_array_equal(
+            part.bounds()[away], np.stack([part.edges()[:-1], part.edges()[1:]], 1)[away]
+        )
+
+    def test_a_pixel_cropped_beside_a_gap_keeps_its_width(self):
+        wavelength = np.r_[8000 + 0.05 * np.arange(50), 8010 + 0.05 * np.arange(50)]
+        whole = make_order(wavelength=wavelength)
+        part = whole.crop(8000.5, 8005.0)
+        np.testing.assert_allclose(part.bounds(), np.add.outer(part.wavelength, [-0.025, 0.025]), atol=1e-9)
+
+    @pytest.mark.parametrize("gap", [0.5, 20.0, 79.0])
+    def test_gaps_of_removed_pixels_pass(self, gap):
+        wavelength = np.r_[8000 + 0.05 * np.arange(50), 8002.5 + gap + 0.05 * np.arange(50)]
+        assert len(make_order(wavelength=wavelength)) == 100
+
+    def test_coarse_sampling_passes(self):
+        assert len(make_order(wavelength=1000.0 * 1.02 ** np.arange(100))) == 100
+
+    @pytest.mark.parametrize("second", [8002.5, 9000.0 / 10], ids=["nm, then Angstrom", "two chips"])
+    def test_a_chasm_is_refused(self, second):
+        wavelength = np.r_[800 + 0.005 * np.arange(50), second + 0.05 * np.arange(50)]
+        with pytest.raises(InputError, match="mixed units, or several chips in one order") as caught:
+            make_order(wavelength=wavelength)
+        for part in ("at pixel 50, after 800.245 A", "expected:", "order column", "--wavelength-unit"):
+            assert part in str(caught.value)
+
+    @pytest.mark.parametrize(("error", "refused"), [(1.1e-6, False), (0.9e-6, True), (1e-30, True)])
+    def test_errors_must_be_credible(self, error, refused):
+        uncertainty = np.full(100, 0.01)
+        uncertainty[7] = error
+        order = make_order(uncertainty=uncertainty)
+        if not refused:
+            order.require_usable()
+            return
+        with pytest.raises(InputError, match="x.csv: order 0: an uncertainty is too small.*") as caught:
+            order.require_usable("x.csv")
+        assert f"{error:.3g} at pixel 7" in str(caught.value) and "fix:" in str(caught.value)
+
     @given(st.integers(0, 97), st.integers(2, 100))
     def test_crop_keeps_pixels_and_their_edges(self, first, count):
         whole = make_order(blaze=np.linspace(0.5, 1.0, 100))

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
+
 import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
 
+from blase import instruments
 from blase.errors import InputError
-from blase.instruments import read_spectrum
 
 ROWS = "\n".join(f"{8000 + 0.1 * i:.1f},1.0,0.01" for i in range(80))
 HEADER = "wavelength_A,flux,error\n"
+
+
+def read_spectrum(path, **options):
+    """The spectrum in `path`; in vacuum, unless another medium or none is asked for."""
+    return instruments.read_spectrum(path, **{"medium": "vacuum", **options})
 
 
 def refused(path, *parts, **options):
@@ -19,7 +26,7 @@ def refused(path, *parts, **options):
     with pytest.raises(InputError) as caught:
         read_spectrum(path, **options)
     message = str(caught.value)
-    for part in (str(path), *parts):
+    for part in (f"{path}: ", "found: ", "expected: ", "fix: ", *parts):
         assert part in message, message
 
 
@@ -64,6 +71,23 @@ def test_truncated_fits(tmp_path, cut):
     table.write(tmp_path / "whole.fits")
     (tmp_path / "cut.fits").write_bytes((tmp_path / "whole.fits").read_bytes()[:cut])
     refused(tmp_path / "cut.fits", "truncated or damaged", "again")
+
+
+def test_truncated_gzip(tmp_path):
+    whole = gzip.compress((HEADER + ROWS).encode())
+    (tmp_path / "s.csv.gz").write_bytes(whole[:-20])
+    refused(tmp_path / "s.csv.gz", "cannot be read")
+
+
+def test_text_is_no_hpf_product(tmp_path):
+    (tmp_path / "s.csv").write_text(HEADER + ROWS)
+    refused(tmp_path / "s.csv", "not an extracted HPF spectrum", "no FITS file", instrument="hpf")
+
+
+def test_rows_in_two_units(tmp_path):
+    nm, angstrom = (800 + 0.005 * np.arange(60), 8003.0 + 0.05 * np.arange(60))
+    (tmp_path / "s.csv").write_text(HEADER + "\n".join(f"{w},1,0.1" for w in np.r_[nm, angstrom]))
+    refused(tmp_path / "s.csv", "mixed units, or several chips", "at pixel 60", "order column")
 
 
 def test_wavelengths_in_disorder_name_the_pixel(tmp_path):

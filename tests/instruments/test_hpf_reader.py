@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -42,6 +44,12 @@ QUEUE = {
     "QPMDEC": 1e4,
 }
 TIMES = {"JD_FW0": 2458394.5711, "JD_FW1": 2458394.5712, "JD_FW2": 2458394.5718}
+
+
+def test_gzipped(tmp_path):
+    hpf_file(tmp_path / "x.fits")
+    (tmp_path / "x.gz").write_bytes(gzip.compress((tmp_path / "x.fits").read_bytes()))
+    assert read_spectrum(tmp_path / "x.gz").metadata.instrument == "HPF"
 
 
 @pytest.mark.parametrize("errors", ["Variance", "Error"])

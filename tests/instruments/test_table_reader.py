@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+
 import numpy as np
 import pytest
 from astropy import units as u
 from astropy.io import fits
 from astropy.table import QTable, Table
 
-from blase.errors import InputError
+from blase import instruments
+from blase.errors import BlaseWarning, InputError
 from blase.functional.air import vacuum_to_air
-from blase.instruments import read_spectrum
 
 N = 80
 WAVELENGTH = 8000.0 + 0.1 * np.arange(N)
 FLUX = 1.0 + 0.1 * np.sin(np.arange(N))
 ERROR = np.full(N, 0.01)
+
+
+def read_spectrum(path, **options):
+    """The spectrum in `path`; in vacuum, unless another medium or none is asked for."""
+    return instruments.read_spectrum(path, **{"medium": "vacuum", **options})
 
 
 def write_fits(path, *, names=("wavelength", "flux", "uncertainty"), unit="Angstrom", header=None, scale=1.0):
@@ -125,10 +133,26 @@ def test_air_is_converted_however_it_is_stated(tmp_path, how):
 
 def test_medium_is_said_to_be_assumed(tmp_path):
     write_ecsv(tmp_path / "s.ecsv")
-    assert (
-        "medium: vacuum assumed, since nothing states it"
-        in read_spectrum(tmp_path / "s.ecsv").metadata.history
-    )
+    with pytest.warns(BlaseWarning, match="s.ecsv: vacuum wavelengths assumed.*--medium air"):
+        meta = read_spectrum(tmp_path / "s.ecsv", medium=None).metadata
+    assert "medium: vacuum assumed, since nothing states it" in meta.history
+    assert any("--medium air" in note for note in meta.notes)
+
+
+def test_vacuum_needs_no_word_in_the_infrared(tmp_path):
+    write_fits(tmp_path / "s.fits", scale=2.6)
+    meta = read_spectrum(tmp_path / "s.fits", medium=None).metadata
+    assert "medium: vacuum assumed, since nothing states it" in meta.history
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_gzipped_files_are_read(tmp_path, kind):
+    WRITERS[kind](tmp_path / "plain")
+    (tmp_path / "zipped").write_bytes(gzip.compress((tmp_path / "plain").read_bytes()))
+    plain, zipped = (read_spectrum(tmp_path / name) for name in ("plain", "zipped"))
+    for name in ("wavelength", "flux", "uncertainty"):
+        np.testing.assert_array_equal(getattr(zipped.orders[0], name), getattr(plain.orders[0], name))
+    assert zipped.metadata.sha256 == hashlib.sha256((tmp_path / "zipped").read_bytes()).hexdigest()
 
 
 def test_order_and_mask_columns(tmp_path):

@@ -19,7 +19,7 @@ from blase.pipeline.solve import Start
 def saved(tmp_path: Path) -> tuple[Path, Checkpoint]:
     z = torch.linspace(-1, 1, 17, dtype=torch.float64) ** 3
     state = Checkpoint(Start(z, np.array([1.0, 1.37]), STELLAR, TELLURIC), -9.61, 2.2)
-    path = tmp_path / "out.checkpoint.safetensors"
+    path = tmp_path / "new" / "out.checkpoint.safetensors"
     state.write(path, "a" * 64)
     return path, state
 

@@ -52,5 +52,5 @@ def test_names_that_make_no_sense(fix: dict | None, free: list | None, parts: li
 
 
 def test_the_ends_of_a_range_may_be_held() -> None:
-    held = {"vsini": 0.0, "limb_darkening": 1.0, "resolving_power": 1.0}
+    held = {"vsini": 0.0, "limb_darkening": 1.0, "resolving_power": 500.0}
     assert freedom(held, None).fixed == held

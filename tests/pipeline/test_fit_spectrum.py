@@ -24,6 +24,7 @@ from blase.templates.template import LineTemplate, Template
 
 HELD = {"stellar_lines": None, "resolving_power": None}
 """Hold what most of these tests do not ask about, which makes their fits quick."""
+ALL = ["resolving_power", "radial_velocity", "vsini", "continuum", "stellar_lines"]
 
 
 def value(result: Any, name: str) -> float:
@@ -172,7 +173,9 @@ def test_atmosphere_in_barycentric_wavelengths(simulation: Simulation, star: Clo
 
 def test_star_alone_needs_no_frame(simulation: Simulation, star: Clone) -> None:
     spectrum = simulation.spectrum.with_metadata(frame="unknown", barycentric_velocity=None)
-    result = fit_spectrum(spectrum, star=star, folds=0, rv_guess=20.0, fix=HELD)
+    with pytest.warns(BlaseWarning, match="the frame is not stated.*pass --frame"):
+        result = fit_spectrum(spectrum, star=star, folds=0, rv_guess=20.0, fix=HELD)
+    assert any("frame is not stated" in text for text in result.summary["warnings"])
     assert result.summary["radial_velocity_barycentric"]["value"] is None
     assert "wind_velocity" not in result.summary
     np.testing.assert_allclose(result.orders[0].telluric, 1.0, rtol=1e-12)
@@ -182,7 +185,7 @@ def test_resolving_power_must_be_known(simulation: Simulation, star: Clone) -> N
     spectrum = simulation.spectrum.with_metadata(resolving_power=None, resolving_power_error=None)
     with pytest.raises(InputError, match="--resolving-power"):
         fit_spectrum(spectrum, star=star)
-    for wrong in (-5.0, (55_000.0, -1.0), 0.0):
+    for wrong in (-5.0, (55_000.0, -1.0), 0.0, 499.0, 1.1e6, float("inf"), (55_000.0, float("nan"))):
         with pytest.raises(InputError, match="out of range"):
             fit_spectrum(spectrum, star=star, resolving_power=wrong)
     result = fit_spectrum(spectrum, star=star, resolving_power=(55_000.0, 0.0), fix=HELD, folds=0)
@@ -195,12 +198,25 @@ def test_resolving_power_must_be_known(simulation: Simulation, star: Clone) -> N
         ({"folds": 1}, "folds"),
         ({"folds": -2}, "folds"),
         ({"continuum_degree": -1}, "degree"),
+        ({"continuum_degree": 32}, "degree is out of range\n  found: 32\n  expected: 0 to 31"),
+        ({"fix": {"resolving_power": 1.0}}, "resolving_power is out of range"),
+        ({"fix": {"wind_velocity": 0.1}}, "wind_velocity means nothing without an atmosphere"),
+        ({"free": ["telluric_sigma"]}, "telluric_sigma means nothing without an atmosphere"),
+        ({"fix": dict.fromkeys(ALL)}, "nothing is left to fit"),
+        ({"fix": dict.fromkeys(ALL[1:]), "resolving_power": (55_000.0, 0.0)}, "nothing is left to fit"),
         ({"device": "tpu"}, "tpu"),
     ],
 )
 def test_options_out_of_range(simulation: Simulation, star: Clone, option: dict, word: str) -> None:
     with pytest.raises(InputError, match=word):
         fit_spectrum(simulation.spectrum, star=star, **option)
+
+
+@pytest.mark.parametrize("left", ["radial_velocity", "continuum"])
+def test_one_free_parameter_is_enough(simulation: Simulation, star: Clone, left: str) -> None:
+    held = {name: {"radial_velocity": 20.0, "vsini": 8.0}.get(name) for name in ALL if name != left}
+    result = fit_spectrum(simulation.spectrum, star=star, folds=0, rv_guess=20.0, fix=held)
+    assert result.summary["n_parameters"] == (1 if left == "radial_velocity" else 6)
 
 
 def test_template_is_cloned_where_it_is_needed(simulation: Simulation, star: Clone, tmp_path: Path) -> None:

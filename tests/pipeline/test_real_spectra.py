@@ -19,7 +19,10 @@ from blase.templates import read_template
 def test_wasp_69(shared_data: Path) -> None:
     """Published: -9.6 km/s for this order, vsini 2.2 km/s. Pixels that were held out count most."""
     spectrum = read_spectrum(
-        shared_data / "observed" / "HPF" / "WASP_69_hpf_stack.fits", frame="barycentric", berv=-27.5
+        shared_data / "observed" / "HPF" / "WASP_69_hpf_stack.fits",
+        medium="vacuum",
+        frame="barycentric",
+        berv=-27.5,
     )
     star = read_template(shared_data / "models" / "turbospectrum" / "T4750_g4.5_z0.0_8052-12853A.npz")
     air = read_template(

@@ -171,7 +171,7 @@ def test_read_template_downloads_only_when_told(
     monkeypatch.setenv("BLASE_CACHE", str(tmp_path))
     monkeypatch.setattr(download, "PHOENIX_ROOT", server.url.rsplit("/", 1)[0])
     name = phoenix_name(effective_temperature=3900, log_g=4.5)
-    with pytest.raises(InputError, match="allow the download"):
+    with pytest.raises(InputError, match=r"--download \(download=True\)"):
         read_template(name)
     assert server.requests == []
     with pytest.raises(InputError, match="not a readable"):  # the server sends noise, not a spectrum

@@ -55,6 +55,62 @@ def lines(source: object, **options: object) -> LineTemplate:
     return template
 
 
+def a_list(path: Path, **columns: object) -> Path:
+    """An ECSV list of two lines of iron with these columns."""
+    both = {"wavelength": [8640.0, 8650.0] * u.AA, "species": ["Fe 1", "Fe 1"]} | columns
+    QTable(both).write(path, format="ascii.ecsv")
+    return path
+
+
+@pytest.mark.parametrize("unit", ["eV", "1 / cm", "J", "kJ"])
+def test_energies_are_converted_from_their_unit(tmp_path: Path, unit: str) -> None:
+    """1 eV is 8065.543937 1/cm and 1.602176634e-19 J (CODATA 2018)."""
+    per_ev = {"eV": 1.0, "1 / cm": 8065.543937, "J": 1.602176634e-19, "kJ": 1.602176634e-22}[unit]
+    energy = np.array([2.0, 4.0]) * per_ev * u.Unit(unit)
+    path = a_list(tmp_path / "l.ecsv", log_gf=[-1.0, -1.0], lower_energy=energy)
+    found = lines(path, effective_temperature=4500.0).lines
+    np.testing.assert_allclose(found.lower_energy, [2.0, 4.0], rtol=1e-8)
+    bare = a_list(tmp_path / "bare.ecsv", log_gf=[-1.0, -1.0], lower_energy=[2.0, 4.0])
+    expected = lines(bare, effective_temperature=4500.0).lines
+    np.testing.assert_allclose(found.strength, expected.strength, rtol=1e-8)
+
+
+def test_depths_in_per_cent(tmp_path: Path) -> None:
+    per_cent = lines(a_list(tmp_path / "p.ecsv", depth=[30.0, 5.0] * u.percent))
+    bare = lines(a_list(tmp_path / "b.ecsv", depth=[0.3, 0.05]))
+    np.testing.assert_allclose(per_cent.lines.strength, bare.lines.strength, rtol=1e-14)
+
+
+def test_logarithms_may_say_dex(tmp_path: Path) -> None:
+    options = {"lower_energy": [2.0, 4.0] * u.eV}
+    said = a_list(tmp_path / "dex.ecsv", log_gf=[-1.0, -2.0] * u.dex, **options)
+    bare = a_list(tmp_path / "bare.ecsv", log_gf=[-1.0, -2.0], **options)
+    read = [lines(path, effective_temperature=4500.0).lines.strength for path in (said, bare)]
+    np.testing.assert_array_equal(*read)
+
+
+@pytest.mark.parametrize(
+    ("columns", "parts"),
+    [
+        ({"depth": [0.3, 1.2]}, ["1.2 in column depth, line 2", "0 to 1"]),
+        ({"depth": [-0.1, 0.2]}, ["-0.1 in column depth, line 1"]),
+        ({"depth": [30.0, 130.0] * u.percent}, ["1.3 in column depth, line 2"]),
+        ({"depth": [0.3, 0.2] * u.m}, ["column depth", "found: m"]),
+        (
+            {"log_gf": [-1.0, -1.0], "lower_energy": [1.0, 2.0] * u.kg},
+            ["column lower_energy", "found: kg", "eV"],
+        ),
+        ({"log_gf": [-1.0, -1.0] * u.AA, "lower_energy": [1.0, 2.0]}, ["column log_gf", "found: Angstrom"]),
+    ],
+)
+def test_columns_that_make_no_sense(tmp_path: Path, columns: dict[str, object], parts: list[str]) -> None:
+    path = a_list(tmp_path / "l.ecsv", **columns)
+    with pytest.raises(InputError) as caught:
+        read_template(path, effective_temperature=4500.0)
+    for part in (str(path), "expected:", "fix:", *parts):
+        assert part in str(caught.value)
+
+
 def central_depth(template: LineTemplate) -> np.ndarray:
     of = template.lines
     scale = of.centre / C

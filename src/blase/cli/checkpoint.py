@@ -20,13 +20,26 @@ def check_resume(checkpoint: Path, *, resume: bool) -> None:
         raise InputError(
             "there is no checkpoint to resume from",
             path=checkpoint,
+            value="--resume",
+            expected="the checkpoint that an interrupted run leaves there",
             fix="leave --resume away to start afresh",
         )
 
 
-def say_interrupted(checkpoint: Path) -> None:
-    """Say what an interrupted fit left behind."""
-    if checkpoint.is_file():
+def checkpoint_state(checkpoint: Path) -> tuple[int, int] | None:
+    """Return what changes whenever a checkpoint is written; None where there is none."""
+    try:
+        found = checkpoint.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def say_interrupted(checkpoint: Path, before: tuple[int, int] | None) -> None:
+    """Say what an interrupted fit left behind; `before` is the `checkpoint_state` when it began."""
+    now = checkpoint_state(checkpoint)
+    if now is not None and now != before:
         say(f"stopped; to go on, repeat the command with --resume (checkpoint: {checkpoint})")
-    else:
-        say("stopped before the first checkpoint; nothing was written")
+        return
+    kept = f"; {checkpoint} is of an earlier run" if now is not None else ""
+    say(f"stopped before the first checkpoint; nothing was written{kept}")

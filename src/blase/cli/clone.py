@@ -8,6 +8,7 @@ import typer
 
 from blase.cli.messages import NOT_CONVERGED, say
 from blase.cli.options import (
+    DownloadOption,
     JsonOption,
     MediumOption,
     OutputOption,
@@ -22,6 +23,7 @@ from blase.cli.options import (
     parse_template_resolving_power,
 )
 from blase.cli.progress import both, show_progress
+from blase.cli.summary_text import read_summary
 from blase.cli.timing import StageClock
 
 
@@ -48,14 +50,13 @@ def clone(
     ] = None,
     resolving_power: Annotated[
         float,
-        typer.Option(
-            "--resolving-power", min=1.0, metavar="R", help="Where the instrument's residual is taken."
-        ),
+        typer.Option("--resolving-power", metavar="R", help="Where the instrument's residual is taken."),
     ] = 55_000.0,
     wavelength_file: WavelengthFileOption = None,
     wavelength_unit: WavelengthUnitOption = None,
     medium: MediumOption = None,
     teff: TeffOption = None,
+    download: DownloadOption = False,
     overwrite: OverwriteOption = False,
     json: JsonOption = False,
     verbose: VerboseOption = False,
@@ -72,8 +73,10 @@ def clone(
     span = parse_range(wavelength)
     blur = parse_template_resolving_power(template_resolving_power, "--template-resolving-power")
     from blase.containers.atomic import check_output
+    from blase.containers.metadata import require_resolving_power
 
     check_output(output, overwrite=overwrite)
+    require_resolving_power(resolving_power, flag="--resolving-power")
 
     from blase.cloning import clone_template
     from blase.templates import read_template
@@ -89,6 +92,7 @@ def clone(
             resolving_power=blur,
             wavelength_range=span,
             effective_temperature=teff,
+            download=download,
         )
         made = clone_template(
             source,
@@ -99,9 +103,8 @@ def clone(
             progress=listen,
         )
         listen({"stage": "write", "message": str(output)})
-    made.summary.update(clock.summary())
-    made.write(output, overwrite=overwrite)
-    _print(made.summary, str(output), json=json)
+        made.write(output, overwrite=overwrite, late_summary=clock.summary)
+    _print(read_summary(output), str(output), json=json)
     if not made.converged:
         say(f"not converged: {made.summary.get('stop_reason')}")
         raise typer.Exit(NOT_CONVERGED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,8 @@ def template_range(
 ) -> tuple[float, float]:
     """Return the vacuum wavelengths [Angstrom] that a template must cover: the data and a margin."""
     chosen = spectrum if rows is None else spectrum.select(rows)
-    low = min(order.wavelength[0] for order in chosen.orders)
-    high = max(order.wavelength[-1] for order in chosen.orders)
+    low_all = low = min(order.wavelength[0] for order in chosen.orders)
+    high_all = high = max(order.wavelength[-1] for order in chosen.orders)
     if span is not None:
         low, high = max(low, span[0]), min(high, span[1])
     if not low < high:
@@ -30,6 +31,7 @@ def template_range(
             path=spectrum.metadata.path,
             value=f"{span[0]:g} {span[1]:g}" if span else None,
             fix="see blase info for the range of every order",
+            expected=f"a range that overlaps the chosen orders, {low_all:.1f} to {high_all:.1f} Angstrom",
         )
     return float(low * (1 - MARGIN)), float(high * (1 + MARGIN))
 
@@ -44,6 +46,7 @@ def load_component(
     medium: str | None = None,
     wavelength_file: Path | None = None,
     teff: float | None = None,
+    download: bool = False,
 ) -> Any:
     """Return the clone in the directory `source`, or the template that `source` names.
 
@@ -63,26 +66,52 @@ def load_component(
                 resolving_power=resolving_power,
                 wavelength_range=span,
                 effective_temperature=teff,
+                download=download,
             )
         except InputError as error:
             raise _about_template(error, flag) from error
     of_template = {
-        "wavelength-unit": wavelength_unit,
-        "medium": medium,
-        "resolving-power": resolving_power,
+        f"{flag}-wavelength-unit": wavelength_unit,
+        f"{flag}-medium": medium,
+        f"{flag}-resolving-power": resolving_power,
+        "--wavelength-file": wavelength_file,
+        "--teff": teff,
+        "--download": download or None,
     }
-    given = [f"{flag}-{name}" for name, value in of_template.items() if value is not None]
+    given = [name for name, value in of_template.items() if value is not None]
     if given:
         raise InputError(
             "is a clone: what belongs to its template was stated when it was made",
             path=source,
             value=" ".join(given),
+            expected="no option of a template",
             fix="give it to blase clone, or give the template itself to blase fit",
         )
     return Clone.read(Path(source))
 
 
+def refuse_without(needed: str, options: Mapping[str, object]) -> None:
+    """Raise `InputError` where one of `options` (flag to value) is given although `needed` is not."""
+    given = [flag for flag, value in options.items() if value is not None]
+    if given:
+        raise InputError(
+            f"{given[0]} means nothing without {needed}",
+            value=" ".join(given),
+            expected=f"{needed}, or none of its options",
+            fix=f"give {needed}, or leave {' '.join(given)} away",
+        )
+
+
 def _about_template(error: InputError, flag: str) -> InputError:
-    """The same error with a fix that names the options of the template, not those of the spectrum."""
-    fix = error.fix and re.sub(r"--(wavelength-unit|medium)\b", rf"{flag}-\1", error.fix)
-    return InputError(error.problem, path=error.path, value=error.value, expected=error.expected, fix=fix)
+    """The same error, naming the options of the template instead of those of the spectrum."""
+
+    def renamed(text: object) -> Any:
+        return re.sub(r"--(wavelength-unit|medium)\b", rf"{flag}-\1", text) if isinstance(text, str) else text
+
+    return InputError(
+        error.problem,
+        path=error.path,
+        value=renamed(error.value),
+        expected=error.expected,
+        fix=renamed(error.fix),
+    )

@@ -7,12 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from blase.cli.checkpoint import check_resume, checkpoint_path, say_interrupted
-from blase.cli.components import load_component, template_range
+from blase.cli.checkpoint import check_resume, checkpoint_path, checkpoint_state, say_interrupted
+from blase.cli.components import load_component, refuse_without, template_range
 from blase.cli.messages import NOT_CONVERGED, say
 from blase.cli.options import (
     BervOption,
+    ColumnOption,
     DeviceOption,
+    DownloadOption,
     FrameOption,
     InstrumentOption,
     JsonOption,
@@ -22,6 +24,7 @@ from blase.cli.options import (
     QuietOption,
     ResolvingPowerOption,
     SeedOption,
+    SkyOption,
     TeffOption,
     TelluricMediumOption,
     TelluricUnitOption,
@@ -32,6 +35,7 @@ from blase.cli.options import (
     WavelengthOption,
     WavelengthUnitOption,
     check_distinct,
+    parse_columns,
     parse_fixed,
     parse_orders,
     parse_range,
@@ -62,6 +66,8 @@ def fit(
     ] = None,
     wavelength: WavelengthOption = None,
     instrument: InstrumentOption = None,
+    column: ColumnOption = None,
+    sky: SkyOption = "none",
     wavelength_unit: WavelengthUnitOption = None,
     medium: MediumOption = None,
     frame: FrameOption = None,
@@ -112,6 +118,7 @@ def fit(
     ] = 5,
     wavelength_file: WavelengthFileOption = None,
     teff: TeffOption = None,
+    download: DownloadOption = False,
     device: DeviceOption = "cpu",
     seed: SeedOption = 0,
     overwrite: OverwriteOption = False,
@@ -128,7 +135,7 @@ def fit(
     \b
     Examples:
       blase fit WASP_69_hpf_stack.fits --star star-4800 --telluric telluric-hpf \\
-        --frame barycentric --resolving-power 55000:1500 -o wasp69
+        --medium vacuum --frame barycentric --resolving-power 55000:1500 -o wasp69
       blase fit Slope-20190224.optimal.fits --star star-3900 --order 1 -o gj699
     """  # noqa: D301
     clock = StageClock()
@@ -139,7 +146,18 @@ def fit(
     telluric_power = parse_template_resolving_power(telluric_resolving_power, "--telluric-resolving-power")
     fixed = parse_fixed(fix)
     check_distinct(fixed, free)
+    columns = parse_columns(column)
+    if telluric is None:
+        refuse_without(
+            "--telluric",
+            {
+                "--telluric-resolving-power": telluric_resolving_power,
+                "--telluric-wavelength-unit": telluric_wavelength_unit,
+                "--telluric-medium": telluric_medium,
+            },
+        )
     checkpoint = checkpoint_path(output)
+    before = checkpoint_state(checkpoint)
     from blase.containers.atomic import check_output
 
     check_output(output, overwrite=overwrite)
@@ -161,6 +179,8 @@ def fit(
                 frame=frame,
                 berv=berv,
                 resolving_power=power,
+                columns=columns,
+                sky=sky,
             )
             reach = template_range(observed, rows, span)
             stellar = load_component(
@@ -172,6 +192,7 @@ def fit(
                 medium=template_medium,
                 wavelength_file=wavelength_file,
                 teff=teff,
+                download=download,
             )
             atmosphere = telluric and load_component(
                 telluric,
@@ -202,7 +223,7 @@ def fit(
             listen({"stage": "write", "message": str(output)})
             write_result(result, output, overwrite=overwrite, late_summary=clock.summary)
     except KeyboardInterrupt:
-        say_interrupted(checkpoint)
+        say_interrupted(checkpoint, before)
         raise
     checkpoint.unlink(missing_ok=True)
     print_summary(read_summary(output), output, json=json)

@@ -10,14 +10,17 @@ import typer
 
 from blase.cli.options import (
     BervOption,
+    ColumnOption,
     FrameOption,
     InstrumentOption,
     JsonOption,
     MediumOption,
     QuietOption,
     ResolvingPowerOption,
+    SkyOption,
     VerboseOption,
     WavelengthUnitOption,
+    parse_columns,
     parse_resolving_power,
 )
 
@@ -25,6 +28,8 @@ from blase.cli.options import (
 def info(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The spectrum.")],
     instrument: InstrumentOption = None,
+    column: ColumnOption = None,
+    sky: SkyOption = "none",
     wavelength_unit: WavelengthUnitOption = None,
     medium: MediumOption = None,
     frame: FrameOption = None,
@@ -41,6 +46,7 @@ def info(
       blase info Slope-20190224.optimal.fits
     """  # noqa: D301
     power = parse_resolving_power(resolving_power)
+    columns = parse_columns(column)
 
     from blase.instruments import read_spectrum
 
@@ -52,6 +58,8 @@ def info(
         frame=frame,
         berv=berv,
         resolving_power=power,
+        columns=columns,
+        sky=sky,
     )
     if json:
         from blase.containers.json_text import to_line

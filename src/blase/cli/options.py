@@ -14,6 +14,7 @@ from blase.errors import InputError
 
 Medium = Literal["air", "vacuum"]
 Frame = Literal["observatory", "barycentric", "rest"]
+Sky = Literal["none", "subtract"]
 ResolvingPower = float | tuple[float, float]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
@@ -35,6 +36,7 @@ def parse_orders(text: str | None) -> list[int] | None:
                 "--order cannot be read",
                 value=text,
                 expected="0-based rows as shown by blase info, such as 3,5-8",
+                fix="give it as in --order 3 or --order 3,5-8",
             )
         rows.update(range(int(match[1]), int(match[2] or match[1]) + 1))
     return sorted(rows)
@@ -50,6 +52,7 @@ def parse_resolving_power(text: str | None, flag: str = "--resolving-power") -> 
             f"{flag} cannot be read",
             value=text,
             expected="R or R:ERR, two positive numbers, such as 55000:1000",
+            fix=f"give {flag} 55000 or {flag} 55000:1000",
         )
     return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])  # type: ignore[return-value]
 
@@ -67,10 +70,29 @@ def parse_fixed(texts: list[str] | None) -> dict[str, float | None] | None:
         value = _number(number) if equals else None
         if not _NAME.fullmatch(name) or (equals and value is None):
             raise InputError(
-                "--fix cannot be read", value=text, expected="NAME or NAME=VALUE, such as vsini=2.2"
+                "--fix cannot be read",
+                value=text,
+                expected="NAME or NAME=VALUE, such as vsini=2.2",
+                fix="give it as in --fix vsini or --fix vsini=2.2",
             )
         fixed[name] = value
     return fixed or None
+
+
+def parse_columns(texts: list[str] | None) -> dict[str, str] | None:
+    """Return {role: name} of every `ROLE=NAME`; None where none was given. Raises `InputError` otherwise."""
+    columns: dict[str, str] = {}
+    for text in texts or []:
+        role, equals, name = (part.strip() for part in text.partition("="))
+        if not (role and equals and name) or role in columns:
+            raise InputError(
+                "--column cannot be read",
+                value=text,
+                expected="ROLE=NAME, each role once",
+                fix="give it as in --column flux=spec_norm",
+            )
+        columns[role] = name
+    return columns or None
 
 
 def parse_range(pair: tuple[float, float] | None) -> tuple[float, float] | None:
@@ -80,6 +102,7 @@ def parse_range(pair: tuple[float, float] | None) -> tuple[float, float] | None:
             "--wavelength is not a range",
             value=f"{pair[0]:g} {pair[1]:g}",
             expected="LO HI in vacuum Angstrom with 0 < LO < HI",
+            fix="give it as in --wavelength 8640 8780",
         )
     return pair
 
@@ -88,7 +111,12 @@ def check_distinct(fixed: dict[str, float | None] | None, free: list[str] | None
     """Raise `InputError` where a parameter is both fixed and free."""
     both = sorted(set(fixed or {}) & set(free or []))
     if both:
-        raise InputError("a parameter cannot be both fixed and free", value=", ".join(both))
+        raise InputError(
+            "a parameter cannot be both fixed and free",
+            value=", ".join(both),
+            expected="one of the two",
+            fix="drop --fix or --free of it",
+        )
 
 
 def _number(text: str) -> float | None:
@@ -184,6 +212,20 @@ TeffOption = Annotated[
 InstrumentOption = Annotated[
     str | None,
     typer.Option("--instrument", metavar="NAME", help="Reader of the spectrum, where not recognised."),
+]
+ColumnOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        metavar="ROLE=NAME",
+        help="Column of a table that holds the wavelength, flux, uncertainty, mask or order. Repeatable.",
+    ),
+]
+SkyOption = Annotated[
+    Sky, typer.Option("--sky", help="Whether to take the sky fibre off, where the file has one.")
+]
+DownloadOption = Annotated[
+    bool, typer.Option("--download", help="Fetch a missing file of the PHOENIX grid into the cache.")
 ]
 FrameOption = Annotated[
     Frame | None, typer.Option("--frame", help="Frame of the file's wavelengths, where it states none.")

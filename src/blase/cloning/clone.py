@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -41,12 +42,23 @@ class Clone:
         """Whether the fit of the template ended by itself, and not for want of iterations."""
         return bool(self.summary.get("converged", True))
 
-    def write(self, directory: str | Path, *, overwrite: bool = False) -> Path:
-        """Write `clone.safetensors`, `lines.ecsv` and `summary.json` into `directory`, all or nothing."""
+    def write(
+        self,
+        directory: str | Path,
+        *,
+        overwrite: bool = False,
+        late_summary: Callable[[], dict[str, Any]] | None = None,
+    ) -> Path:
+        """Write `clone.safetensors`, `lines.ecsv` and `summary.json` into `directory`, all or nothing.
+
+        `late_summary` is called once, after everything slow is written, and what it returns is added to the
+        summary (the wall time, which would otherwise miss the writing).
+        """
         with atomic_directory(directory, overwrite=overwrite) as folder:
             save_file(self._tensors(), folder / _TENSORS)
             self.lines.write(folder / _LINES, meta={"kind": self.kind})
-            text = json.dumps(self.summary, indent=2, allow_nan=False, ensure_ascii=False)
+            summary = {**self.summary, **(late_summary() if late_summary is not None else {})}
+            text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False)
             (folder / _SUMMARY).write_text(text + "\n", encoding="utf-8")
         return Path(directory)
 
@@ -70,6 +82,9 @@ class Clone:
                 path=folder,
                 expected=f"a directory with {_TENSORS}, {_LINES} and {_SUMMARY}",
                 fix="make one with: blase clone TEMPLATE -o CLONE",
+                value=", ".join(sorted(p.name for p in folder.iterdir()))
+                if folder.is_dir()
+                else "no directory",
             )
         try:
             summary = json.loads((folder / _SUMMARY).read_text(encoding="utf-8"))
@@ -79,7 +94,11 @@ class Clone:
                 raise ValueError(f"kind {kind!r}")
         except (ValueError, KeyError, TypeError, SafetensorError) as error:
             raise InputError(
-                "the clone cannot be read", path=folder, value=error, fix="clone the template again"
+                "the clone cannot be read",
+                path=folder,
+                value=error,
+                fix="clone the template again",
+                expected=f"{_TENSORS} and {_SUMMARY} as blase clone writes them",
             ) from error
         lines = LineList.read(folder / _LINES)
         clone = cls(kind, lines, (low, high), summary)

@@ -14,6 +14,7 @@ from blase.cloning.find_lines import TypicalWidths, find_lines, missing_lines, t
 from blase.cloning.residual import blurred_residual, rms
 from blase.cloning.template_model import Blur, blur_of, fitted_lines, telluric_widths, template_objective
 from blase.containers.line_list import LineList
+from blase.containers.metadata import require_resolving_power
 from blase.errors import InputError
 from blase.fit.descent import Solution
 from blase.fit.levenberg_marquardt import minimise_structured
@@ -62,10 +63,14 @@ def clone_template(
         where the range misses the template, the prominence is not between 0 and 1, or no line is found.
     """
     started = time.perf_counter()
+    require_resolving_power(instrument_resolving_power)
     depth = DEFAULT_PROMINENCE if prominence is None else prominence
     if not 0 < depth < 1:
         raise InputError(
-            "the prominence is out of range", value=prominence, expected="a number between 0 and 1"
+            "the prominence is out of range",
+            value=prominence,
+            expected="a number between 0 and 1",
+            fix="pass --prominence 0.002 (prominence=...), for instance",
         )
     if isinstance(template, LineTemplate):
         return _adopt(template, kind, wavelength_range, started)
@@ -239,6 +244,7 @@ def _adopt(template: LineTemplate, kind: Kind, span: tuple[float, float] | None,
             path=template.path,
             value=f"{low:.2f} to {high:.2f} A",
             expected=f"a range inside {template.lines.centre[0]:.2f} to {template.lines.centre[-1]:.2f} A",
+            fix="choose another line list or range, and check the wavelength unit",
         )
     summary = _provenance(template, kind, (low, high)) | {
         "residual_rms_native": None,

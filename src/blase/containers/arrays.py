@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from blase.containers.noise import der_snr_noise
 from blase.containers.order import Order, masking_reasons
 from blase.containers.units import to_vacuum_angstrom
-from blase.errors import InputError
+from blase.errors import InputError, naming
 
 FloatArray = NDArray[np.float64]
 
@@ -66,12 +66,8 @@ def _order(
     if wavelength.ndim == 1 and wavelength.size > 1 and np.all(np.diff(wavelength) < 0):
         arrays = {name: array[::-1] for name, array in arrays.items()}
         done.append(f"order {row}: wavelengths decreased and were turned round")
-    try:
+    with naming(path):
         return Order(row, **arrays, echelle_order=given["echelle_order"]), done
-    except InputError as error:
-        raise InputError(
-            error.problem, path=path, value=error.value, expected=error.expected, fix=error.fix
-        ) from None
 
 
 def _split(array: Any) -> list[Any]:
@@ -95,6 +91,7 @@ def _matching(array: Any, waves: list[Any], name: str, path: str | None) -> list
             path=path,
             value=str(len(parts)),
             expected=str(len(waves)),
+            fix=f"give {name} for every order",
         )
     return parts
 
@@ -155,6 +152,7 @@ def _refuse_unknown_noise(orders: list[Order], path: str | None) -> None:
             path=path,
             expected="an uncertainty for every pixel, or flux that scatters",
             fix="add a column of uncertainties",
+            value="flux that does not scatter",
         )
 
 

@@ -44,9 +44,21 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     """
     target = Path(path)
     if target.is_dir():
-        raise InputError("is a directory", path=target, expected="a file name")
+        raise InputError(
+            "is a directory",
+            path=target,
+            expected="a file name",
+            value="a directory",
+            fix="give the name of a file",
+        )
     if not target.parent.is_dir():
-        raise InputError("the folder does not exist", path=target.parent, fix="create it first")
+        raise InputError(
+            "the folder does not exist",
+            path=target.parent,
+            fix="create it first",
+            value="no folder",
+            expected="an existing folder",
+        )
     temporary = _partial(target, suffix=target.suffix)
     try:
         yield temporary
@@ -90,6 +102,7 @@ def check_output(path: str | Path, *, overwrite: bool = False) -> None:
             path=target,
             expected="a path that does not exist yet",
             fix="give another -o, or --overwrite to replace it",
+            value="an existing path",
         )
     else:
         _check_replaceable(target)
@@ -101,15 +114,33 @@ def _check_creatable(target: Path) -> None:
     while not os.path.lexists(ancestor):
         ancestor = ancestor.parent
     if not ancestor.is_dir():
-        raise InputError("is not a directory", path=ancestor, expected=f"a directory to hold {target.name}")
+        raise InputError(
+            "is not a directory",
+            path=ancestor,
+            expected=f"a directory to hold {target.name}",
+            value="a file",
+            fix="choose another -o",
+        )
     if not os.access(ancestor, os.W_OK | os.X_OK):
-        raise InputError("the directory cannot be written to", path=ancestor, fix="choose another -o")
+        raise InputError(
+            "the directory cannot be written to",
+            path=ancestor,
+            fix="choose another -o",
+            value="no permission to write",
+            expected="a directory that may be written to",
+        )
 
 
 def _check_replaceable(target: Path) -> None:
     """Raise `InputError` unless `target` is an empty directory or holds only files that blasé wrote."""
     if not target.is_dir():
-        raise InputError("exists and is not a directory", path=target, fix="choose another -o")
+        raise InputError(
+            "exists and is not a directory",
+            path=target,
+            fix="choose another -o",
+            value="a file",
+            expected="a directory, or nothing",
+        )
     _check_creatable(target.resolve())
     names = {entry.name for entry in target.iterdir()}
     if not names:
@@ -119,6 +150,8 @@ def _check_replaceable(target: Path) -> None:
             f"is not an output of blasé (it holds no {OUTPUT_MARK}), so it is not overwritten",
             path=target,
             fix="choose another -o",
+            value=f"{len(names)} other entries",
+            expected="an output of blasé, or an empty directory",
         )
     foreign = sorted(names - OUTPUT_FILES)
     if foreign:
@@ -127,6 +160,7 @@ def _check_replaceable(target: Path) -> None:
             path=target,
             value=", ".join(foreign[:5]) + (" ..." if len(foreign) > 5 else ""),
             fix="move them elsewhere, or choose another -o",
+            expected="nothing but files that blasé writes",
         )
 
 

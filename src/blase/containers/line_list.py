@@ -18,7 +18,7 @@ from astropy.table import QTable, Table
 from numpy.typing import NDArray
 
 from blase.containers.atomic import atomic_file
-from blase.errors import InputError
+from blase.errors import InputError, naming
 
 FloatArray = NDArray[np.float64]
 
@@ -72,6 +72,7 @@ class LineList:
                     f"line list: {name} has the wrong shape",
                     value=str(values.shape),
                     expected=f"{order.shape}, as centre",
+                    fix="give every column a value for every line",
                 )
             object.__setattr__(self, name, values[order])
         self._check_ranges()
@@ -86,6 +87,7 @@ class LineList:
                     f"line list: {name} is out of range",
                     value=f"{values[i]} in line {i} (sorted by centre, at {self.centre[i]} A)",
                     expected=f"finite and {'positive' if above_zero else 'not negative'} [{_UNITS[name]}]",
+                    fix="mend or remove the line",
                 )
 
     def __len__(self) -> int:
@@ -112,7 +114,8 @@ class LineList:
     def from_table(cls, table: Table, *, path: str | Path | None = None) -> LineList:
         """The lines of a table with the columns of :meth:`to_table`; further columns are left alone.
 
-        Columns are converted from their units, and taken in blasé's own where they have none. Raises
+        Columns are converted from their units (energies from 1/cm too), and taken in blasé's own where they
+        have none. Raises
         InputError on missing columns, on units that do not convert, and on a table that states air
         wavelengths.
         """
@@ -123,6 +126,7 @@ class LineList:
                 path=path,
                 value=f"columns {', '.join(table.colnames)}",
                 expected=f"columns {', '.join(_REQUIRED)}",
+                fix="add the columns, or give a list with wavelength and depth",
             )
         if table.meta.get("wavelength_medium", "vacuum") != "vacuum":
             raise InputError(
@@ -130,11 +134,12 @@ class LineList:
                 path=path,
                 value=str(table.meta["wavelength_medium"]),
                 expected="vacuum",
-                fix="convert the centres with blase.functional.air.air_to_vacuum",
+                fix="convert the centres to vacuum (blase.functional.air.air_to_vacuum)",
             )
         columns = {name: _bare(table[name], name, path) for name in _UNITS if name in table.colnames}
         species = np.asarray(table["species"], dtype=np.str_) if "species" in table.colnames else None
-        return cls(**columns, species=species)
+        with naming(path):
+            return cls(**columns, species=species)
 
     def write(self, path: str | Path, *, meta: Mapping[str, Any] | None = None) -> None:
         """Write ECSV: numbers with all digits, the file whole or not at all. An old file is replaced."""
@@ -145,7 +150,13 @@ class LineList:
     def read(cls, path: str | Path) -> LineList:
         """Read what :meth:`write` wrote. Raises InputError when it is missing or no such table."""
         if not Path(path).is_file():
-            raise InputError("there is no such file", path=path, expected="a line list in ECSV")
+            raise InputError(
+                "there is no such file",
+                path=path,
+                expected="a line list in ECSV",
+                value="nothing of that name",
+                fix="check the path",
+            )
         try:
             table = QTable.read(path, format="ascii.ecsv")
         except Exception as error:  # astropy raises many kinds for a malformed file
@@ -154,6 +165,7 @@ class LineList:
                 path=path,
                 value=str(error).splitlines()[0],
                 expected="a line list in ECSV",
+                fix="write it again with astropy, format ascii.ecsv",
             ) from error
         return cls.from_table(table, path=path)
 
@@ -178,11 +190,13 @@ def _bare(column: Any, name: str, path: str | Path | None) -> FloatArray:
     if unit is None or unit == _UNITS[name]:
         return values
     try:
-        return np.asarray(values * unit.to(_UNITS[name]), dtype=np.float64)
-    except u.UnitConversionError:
+        energy = u.spectral() if name == "lower_energy" else []
+        return np.asarray(unit.to(_UNITS[name], values, equivalencies=energy), dtype=np.float64)
+    except (u.UnitsError, ValueError, TypeError):
         raise InputError(
             f"line list: {name} has a unit that does not convert",
             path=path,
             value=str(unit),
             expected=str(_UNITS[name]),
+            fix=f"give {name} in {_UNITS[name]}",
         ) from None

@@ -12,6 +12,8 @@ from astropy.time import Time
 from blase.containers.units import Medium, require_medium
 from blase.errors import InputError
 
+LOWEST_RESOLVING_POWER, HIGHEST_RESOLVING_POWER = 500.0, 1e6
+"""Resolving powers of the spectrographs that blasé is for."""
 Frame = Literal["observatory", "barycentric", "rest", "unknown"]
 
 
@@ -25,6 +27,24 @@ def require_frame(frame: str, *, path: str | Path | None = None) -> Frame:
         value=repr(frame),
         expected=", ".join(get_args(Frame)),
         fix="pass --frame observatory, barycentric or rest",
+    )
+
+
+def require_resolving_power(
+    value: float,
+    *,
+    path: str | Path | None = None,
+    flag: str = "--resolving-power R[:ERR] (resolving_power=...)",
+) -> float:
+    """`value` itself if it is the resolving power of a spectrograph, 500 to 1e6; InputError otherwise."""
+    if LOWEST_RESOLVING_POWER <= value <= HIGHEST_RESOLVING_POWER:
+        return float(value)
+    raise InputError(
+        "the resolving power is out of range",
+        path=path,
+        value=value,
+        expected=f"lambda/FWHM from {LOWEST_RESOLVING_POWER:g} to {HIGHEST_RESOLVING_POWER:g}, e.g. 55000",
+        fix=f"pass {flag}",
     )
 
 
@@ -77,13 +97,14 @@ class Metadata:
                 expected="|BERV| below 100 km/s (it is in km/s, not m/s)",
                 fix="pass --berv in km/s",
             )
-        for name in ("resolving_power", "resolving_power_error"):
-            value = getattr(self, name)
-            if value is not None and not (np.isfinite(value) and value > 0):
-                raise InputError(
-                    f"{name.replace('_', ' ')} is not a positive number",
-                    path=self.path,
-                    value=str(value),
-                    expected="lambda / FWHM, e.g. 55000",
-                    fix="pass --resolving-power R[:ERR]",
-                )
+        if self.resolving_power is not None:
+            require_resolving_power(self.resolving_power, path=self.path)
+        error = self.resolving_power_error
+        if error is not None and not (np.isfinite(error) and error > 0):
+            raise InputError(
+                "the error of the resolving power is not a positive number",
+                path=self.path,
+                value=str(error),
+                expected="a standard deviation of lambda / FWHM, e.g. 1500",
+                fix="pass --resolving-power R[:ERR]",
+            )

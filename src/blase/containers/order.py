@@ -22,6 +22,14 @@ BoolArray = NDArray[np.bool_]
 
 MINIMUM_GOOD_PIXELS = 50
 MINIMUM_GOOD_FRACTION = 0.2
+LARGEST_SNR = 1e6
+"""A pixel with a larger ratio of flux to uncertainty has no credible uncertainty."""
+_WIDEST_STEP = 50.0, 0.01
+"""A step above both, in median steps and in wavelengths, is no gap within one order."""
+_GAP = 1.5
+"""A pixel that would reach farther than this many half local spacings borders a gap."""
+_NEIGHBOURS = 4
+"""Steps on either side of a pixel whose median is its local spacing."""
 
 
 def pixel_edges(centres: FloatArray) -> FloatArray:
@@ -30,6 +38,20 @@ def pixel_edges(centres: FloatArray) -> FloatArray:
     first = 2.0 * centres[0] - middle[0]
     last = 2.0 * centres[-1] - middle[-1]
     return np.concatenate(([first], middle, [last]))
+
+
+def pixel_bounds(centres: FloatArray, edges: FloatArray) -> FloatArray:
+    """(n, 2) lower and upper edge of each pixel: `edges` (n+1,), but beside a gap half a local pixel.
+
+    Where pixels were removed, the midpoint of the centres left and right lies outside both pixels. A pixel
+    that would reach farther than 1.5 half local spacings (median of the four steps on either side) ends half
+    a local spacing from its centre.
+    """
+    steps = np.pad(np.diff(centres), _NEIGHBOURS, constant_values=np.nan)
+    half = 0.5 * np.nanmedian(np.lib.stride_tricks.sliding_window_view(steps, 2 * _NEIGHBOURS), axis=1)
+    lower = np.where(centres - edges[:-1] > _GAP * half, centres - half, edges[:-1])
+    upper = np.where(edges[1:] - centres > _GAP * half, centres + half, edges[1:])
+    return np.stack([lower, upper], axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +95,7 @@ class Order:
                 f"{self.label} has too few pixels",
                 value=f"shape {self.wavelength.shape}",
                 expected="(n,), n >= 2",
+                fix="give at least two pixels",
             )
         n = self.wavelength.size
         wanted = {"flux": n, "uncertainty": n, "mask": n, "blaze": n, "stored_edges": n + 1}
@@ -83,6 +106,7 @@ class Order:
                     f"{self.label}: {name} has the wrong shape",
                     value=str(np.shape(array)),
                     expected=f"({size},), as wavelength has {n} pixels",
+                    fix="give every array one value for each pixel",
                 )
 
     def _check_wavelength(self) -> None:
@@ -92,7 +116,7 @@ class Order:
                 f"{self.label}: a wavelength is not a positive number",
                 value=f"{self.wavelength[wrong[0]]} at pixel {wrong[0]}",
                 expected="finite, positive wavelengths at every pixel",
-                fix="give masked pixels their wavelength too, or remove them from the file",
+                fix="give every pixel its wavelength, and mask the bad ones by flux, uncertainty or mask",
             )
         steps = np.flatnonzero(np.diff(self.wavelength) <= 0)
         if steps.size:
@@ -102,6 +126,21 @@ class Order:
                 value=f"{self.wavelength[i]:.6f} A at pixel {i}, after {self.wavelength[i - 1]:.6f} A",
                 expected="strictly increasing wavelengths",
                 fix="sort the table by wavelength, or give overlapping orders an order column",
+            )
+        self._refuse_chasm()
+
+    def _refuse_chasm(self) -> None:
+        """Raise InputError for a step that is both > 50 median steps and > 1 % of the wavelength."""
+        steps = np.diff(self.wavelength)
+        many, share = _WIDEST_STEP
+        wide = np.flatnonzero((steps > many * np.median(steps)) & (steps > share * self.wavelength[:-1]))
+        if wide.size:
+            i = int(wide[0]) + 1
+            raise InputError(
+                f"{self.label}: mixed units, or several chips in one order",
+                value=f"{self.wavelength[i]:.6g} A at pixel {i}, after {self.wavelength[i - 1]:.6g} A",
+                expected=f"steps below {share:.0%} of the wavelength or {many:g} median steps",
+                fix="give one unit to all rows (--wavelength-unit names it), and chips an order column",
             )
 
     def __len__(self) -> int:
@@ -120,6 +159,10 @@ class Order:
     def edges(self) -> FloatArray:
         """(n+1,) pixel edges [Angstrom]: midpoints of adjacent centres, of all pixels, masked or not."""
         return pixel_edges(self.wavelength) if self.stored_edges is None else self.stored_edges
+
+    def bounds(self) -> FloatArray:
+        """(n, 2) lower and upper edge [Angstrom] of each pixel: `edges`, but see `pixel_bounds` at gaps."""
+        return pixel_bounds(self.wavelength, self.edges())
 
     def mask_reasons(self) -> dict[str, int]:
         """Number of pixels masked for each reason; each masked pixel counts once."""
@@ -150,7 +193,11 @@ class Order:
         )
 
     def require_usable(self, path: str | Path | None = None) -> None:
-        """Raise InputError if fewer than 50 pixels, or less than 20 % of the order, can be used."""
+        """Raise InputError if fewer than 50 pixels, or less than 20 % of the order, can be used.
+
+        So it does for an uncertainty below a millionth of the flux, with which no fit can be solved.
+        """
+        self._require_credible_errors(path)
         needed = max(MINIMUM_GOOD_PIXELS, int(np.ceil(MINIMUM_GOOD_FRACTION * len(self))))
         if self.n_good >= needed:
             return
@@ -163,6 +210,19 @@ class Order:
             f"order, that is {needed}",
             fix="choose another order with --order, or a wider --wavelength range",
         )
+
+    def _require_credible_errors(self, path: str | Path | None) -> None:
+        good = np.flatnonzero(~self.mask)
+        snr = np.abs(self.flux[good]) / self.uncertainty[good]
+        if snr.size and snr.max() > LARGEST_SNR:
+            i = good[int(np.argmax(snr))]
+            raise InputError(
+                f"{self.label}: an uncertainty is too small beside the flux",
+                path=path,
+                value=f"flux {self.flux[i]:.6g} with uncertainty {self.uncertainty[i]:.3g} at pixel {i}",
+                expected=f"a signal-to-noise ratio up to {LARGEST_SNR:g}",
+                fix="give one standard deviation in the unit of the flux, or mask the pixel",
+            )
 
     def summary(self) -> dict[str, Any]:
         """One row of `blase info`: plain numbers and strings."""

@@ -11,11 +11,11 @@ from astropy import units as u
 
 from blase.containers.arrays import orders_from_arrays
 from blase.containers.metadata import Frame, Metadata, require_frame
-from blase.containers.order import Order, masking_reasons, pixel_edges
+from blase.containers.order import Order, masking_reasons, pixel_bounds, pixel_edges
 from blase.containers.units import require_medium
 from blase.errors import InputError
 
-__all__ = ["EchelleSpectrum", "Frame", "Metadata", "Order", "from_arrays", "pixel_edges"]
+__all__ = ["EchelleSpectrum", "Frame", "Metadata", "Order", "from_arrays", "pixel_bounds", "pixel_edges"]
 
 _ESTIMATED = "no uncertainties were given: a constant noise per order was estimated from the flux"
 
@@ -34,12 +34,20 @@ class EchelleSpectrum:
         object.__setattr__(self, "orders", tuple(self.orders))
         if not self.orders:
             raise InputError(
-                "the spectrum has no orders", path=self.metadata.path, expected="at least one order"
+                "the spectrum has no orders",
+                path=self.metadata.path,
+                expected="at least one order",
+                value="0 orders",
+                fix="give wavelengths and flux of at least one order",
             )
         rows = [order.row for order in self.orders]
         if len(set(rows)) != len(rows):
             raise InputError(
-                "a row occurs twice", path=self.metadata.path, value=str(rows), expected="distinct rows"
+                "a row occurs twice",
+                path=self.metadata.path,
+                value=str(rows),
+                expected="distinct rows",
+                fix="name each row once",
             )
         if self.n_good == 0:
             self._raise_nothing_usable()

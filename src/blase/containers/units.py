@@ -108,7 +108,7 @@ def to_vacuum_angstrom(
                 path=path,
                 value=f"{own} and {unit}",
                 expected="one unit",
-                fix="drop wavelength_unit, or strip the unit from the wavelengths",
+                fix="leave --wavelength-unit (wavelength_unit=...) away, or strip the unit",
             )
         unit = own
     if unit is None:

@@ -6,7 +6,9 @@ blasé with an entry point in the group `blase.readers`.
 
 from __future__ import annotations
 
+import gzip
 import warnings
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ from blase.containers.spectrum import EchelleSpectrum
 from blase.errors import InputError
 
 _HEAD_BYTES = 65_536
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class FileHead:
 
     Parameters
     ----------
-    start : the first 64 KiB.
+    start : the first 64 KiB, decompressed where the file is gzipped.
     hdus : the extensions of a FITS file; empty for any other file.
     """
 
@@ -96,21 +99,51 @@ def look(path: str | Path) -> FileHead:
     """
     path = Path(path)
     if not path.exists():
-        raise InputError("there is no such file", path=path, expected="a spectrum", fix="check the path")
+        raise InputError(
+            "there is no such file",
+            path=path,
+            value="nothing of that name",
+            expected="a spectrum",
+            fix="check the path",
+        )
     if path.is_dir():
         raise InputError(
-            "this is a directory", path=path, expected="a spectrum file", fix="name a file in it"
+            "this is a directory",
+            path=path,
+            value="a directory",
+            expected="a spectrum file",
+            fix="name a file in it",
         )
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(_HEAD_BYTES)
-    except OSError as error:
-        raise InputError("the file cannot be read", path=path, value=error.strerror) from error
+    start = read_content(path, _HEAD_BYTES)
     if not start.strip():
         raise InputError(
-            "the file is empty", path=path, value=f"{path.stat().st_size} bytes", expected="a spectrum"
+            "the file is empty",
+            path=path,
+            value=f"{path.stat().st_size} bytes",
+            expected="a spectrum",
+            fix="copy or download the file again",
         )
     return FileHead(path, start, _fits_heads(path) if start.startswith(b"SIMPLE  =") else ())
+
+
+def read_content(path: Path, size: int = -1) -> bytes:
+    """The content of a file, or its first `size` bytes, decompressed where it is gzipped.
+
+    Raises InputError where it cannot be read, or is a damaged gzip file.
+    """
+    try:
+        with path.open("rb") as stream:
+            zipped = stream.read(2) == _GZIP
+            stream.seek(0)
+            return gzip.GzipFile(fileobj=stream).read(size) if zipped else stream.read(size)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(
+            "the file cannot be read",
+            path=path,
+            value=str(error),
+            expected="a file that can be read, gzipped or not",
+            fix="check its permissions, and copy or download it again",
+        ) from error
 
 
 def _fits_heads(path: Path) -> tuple[HduHead, ...]:
@@ -119,7 +152,7 @@ def _fits_heads(path: Path) -> tuple[HduHead, ...]:
         try:
             with fits.open(path, memmap=False, lazy_load_hdus=False) as hdus:
                 heads = tuple(_hdu_head(hdu) for hdu in hdus)
-        except (OSError, ValueError, TypeError, fits.VerifyError) as error:
+        except (OSError, EOFError, zlib.error, ValueError, TypeError, fits.VerifyError) as error:
             raise _damaged(path, str(error)) from error
     for warning in caught:
         text = " ".join(str(warning.message).split())

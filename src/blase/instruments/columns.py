@@ -81,7 +81,7 @@ def find_columns(names: Sequence[str], chosen: Mapping[str, str] | None, path: P
                 path=path,
                 value=", ".join(candidates),
                 expected="one",
-                fix=f"pass columns={{'{role}': NAME}}",
+                fix=f"pass --column {role}=NAME (columns={{'{role}': NAME}})",
             )
         roles[role] = candidates[0]
     for role in ("wavelength", "flux"):
@@ -102,20 +102,27 @@ def _unknown(role: str, names: Sequence[str], path: Path) -> InputError:
         path=path,
         value=f"columns {', '.join(names) or '(none)'}",
         expected=f"a column named {', '.join(NAMES[role])}",
-        fix=f"rename it, or pass columns={{'{role}': NAME}}",
+        fix=f"rename it, or pass --column {role}=NAME (columns={{'{role}': NAME}})",
     )
 
 
 def _check_chosen(names: Sequence[str], chosen: Mapping[str, str], path: Path) -> None:
     for role, name in chosen.items():
         if role not in NAMES:
-            raise InputError("unknown kind of column", path=path, value=role, expected=", ".join(NAMES))
+            raise InputError(
+                "unknown kind of column",
+                path=path,
+                value=role,
+                expected=", ".join(NAMES),
+                fix=f"pass --column ROLE={name} (columns={{ROLE: {name!r}}}) with one of these",
+            )
         if name not in names:
             raise InputError(
                 f"there is no column {name!r} for the {role}",
                 path=path,
                 value=f"columns {', '.join(names)}",
                 expected="the name of a column in the file",
+                fix=f"pass --column {role}=NAME (columns={{'{role}': NAME}}) with one of these",
             )
 
 

@@ -21,7 +21,7 @@ from blase.containers.spectrum import EchelleSpectrum, from_arrays
 from blase.errors import InputError
 from blase.instruments import header as keywords
 from blase.instruments.barycentre import barycentric_velocity
-from blase.instruments.base import FileHead, ReadOptions
+from blase.instruments.base import FileHead, ReadOptions, look
 
 FloatArray = NDArray[np.float64]
 
@@ -69,6 +69,8 @@ class HpfReader:
     def read(self, path: Path, options: ReadOptions) -> EchelleSpectrum:
         """All 28 orders, with blaze, barycentric velocity and default resolving power."""
         subtract_sky = _wants_sky_off(options, path)
+        if not look(path).hdus:
+            raise _not_hpf(path, "no FITS file", with_sky=subtract_sky)
         with fits.open(path, memmap=False) as hdus:
             _require_extensions(hdus, path, with_sky=subtract_sky)
             values = keywords.header_values(hdus[0].header)
@@ -102,19 +104,28 @@ def _require_extensions(hdus: fits.HDUList, path: Path, *, with_sky: bool) -> No
         if not {f"{fibre} VARIANCE", f"{fibre} ERROR"} & names:
             missing.append(f"{fibre} VARIANCE or {fibre} ERROR")
     if missing:
-        raise InputError(
-            "this is not an extracted HPF spectrum",
-            path=path,
-            value=f"no extension {', '.join(missing)}",
-            expected="'Sci Flux', 'Sci Wavl' and 'Sci Variance' or 'Sci Error' (with sky, those of 'Sky')",
-            fix="choose another --instrument, or leave it out",
-        )
+        raise _not_hpf(path, f"no extension {', '.join(missing)}", with_sky=with_sky)
+
+
+def _not_hpf(path: Path, found: str, *, with_sky: bool) -> InputError:
+    return InputError(
+        "this is not an extracted HPF spectrum",
+        path=path,
+        value=found,
+        expected="a FITS file with 'Sci Flux', 'Sci Wavl' and 'Sci Variance' or 'Sci Error'"
+        + (", and those of 'Sky'" if with_sky else ""),
+        fix="choose another --instrument, or leave it out" + (", or leave --sky away" if with_sky else ""),
+    )
 
 
 def _wants_sky_off(options: ReadOptions, path: Path) -> bool:
     if options.sky not in ("none", "subtract"):
         raise InputError(
-            "unknown treatment of the sky", path=path, value=options.sky, expected="'none' or 'subtract'"
+            "unknown treatment of the sky",
+            path=path,
+            value=options.sky,
+            expected="'none' or 'subtract'",
+            fix="pass --sky subtract (sky='subtract'), or leave it away",
         )
     return options.sky == "subtract"
 

@@ -69,7 +69,11 @@ def read_fits_table(path: Path) -> RawTable:
         tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)]
         if not tables:
             raise InputError(
-                "the FITS file has no table", path=path, expected="a table with wavelength and flux"
+                "the FITS file has no table",
+                path=path,
+                expected="a table with wavelength and flux",
+                value=", ".join(hdu.name or "unnamed" for hdu in hdus),
+                fix="convert the file to a table, or leave --instrument out",
             )
         table = next((hdu for hdu in tables if recognised(hdu.columns.names)), tables[0])
         columns = {name: np.array(table.data[name]) for name in table.columns.names}
@@ -83,7 +87,11 @@ def read_ecsv(path: Path) -> RawTable:
         table = Table.read(path, format="ascii.ecsv")
     except Exception as error:  # astropy raises many kinds for a malformed file
         raise InputError(
-            "this is not a valid ECSV table", path=path, value=str(error).splitlines()[0]
+            "this is not a valid ECSV table",
+            path=path,
+            value=str(error).splitlines()[0],
+            expected="a table that astropy reads as ascii.ecsv",
+            fix="write it again with astropy",
         ) from error
     columns = {name: _filled(table[name]) for name in table.colnames}
     units = {name: str(table[name].unit) for name in table.colnames if table[name].unit is not None}
@@ -105,7 +113,13 @@ def parse_text(text: str, path: Path) -> RawTable:
     lines = [(i, line.strip()) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
     data = [(i, line) for i, line in lines if not line.startswith("#")]
     if not data:
-        raise InputError("the file has no rows", path=path, expected="a table with wavelength and flux")
+        raise InputError(
+            "the file has no rows",
+            path=path,
+            expected="a table with wavelength and flux",
+            value=f"{len(lines)} lines, all of them comments",
+            fix="write the table again",
+        )
     delimiter = _delimiter(data[0][1])
     rows = [(i, _fields(line, delimiter)) for i, line in data]
     names, rows = _names(lines, rows, delimiter, path)
@@ -164,7 +178,11 @@ def _distinct(names: list[str], path: Path) -> list[str]:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise InputError(
-            "a column name occurs twice", path=path, value=", ".join(repeated), expected="distinct names"
+            "a column name occurs twice",
+            path=path,
+            value=", ".join(repeated),
+            expected="distinct names",
+            fix="rename one of the columns",
         )
     return names
 

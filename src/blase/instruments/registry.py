@@ -79,13 +79,17 @@ def _loaded(point: Any) -> Reader:
         reader = target() if isinstance(target, type) else target
     except Exception as error:  # a plug-in may fail in any way
         raise InputError(
-            f"the reader plug-in {point.name} cannot be loaded", value=repr(error), fix="mend or uninstall it"
+            f"the reader plug-in {point.name} cannot be loaded",
+            value=repr(error),
+            fix="mend or uninstall it",
+            expected="a class or object that can be imported",
         ) from error
     if not isinstance(reader, Reader):
         raise InputError(
             f"the reader plug-in {point.name} is not a reader",
             value=repr(reader),
             expected="name, recognises, read",
+            fix="mend or uninstall it",
         )
     return reader
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from astropy import units as u
 from numpy.typing import NDArray
 
 from blase.containers.spectrum import EchelleSpectrum, from_arrays
-from blase.errors import InputError
+from blase.errors import BlaseWarning, InputError
 from blase.instruments import header as keywords
-from blase.instruments.base import FileHead, ReadOptions, look
+from blase.instruments.base import FileHead, ReadOptions, look, read_content
 from blase.instruments.columns import column_unit, find_columns, parse_name
 from blase.instruments.raw_table import RawTable, looks_like_table, parse_text, read_ecsv, read_fits_table
 
@@ -23,6 +24,8 @@ _FRAMES = {
     **dict.fromkeys(("barycentric", "barycent"), "barycentric"),
     **dict.fromkeys(("rest", "source"), "rest"),
 }
+_AIR_IS_USUAL = 20_000.0
+"""Wavelengths below this [Angstrom] are given in air as often as in vacuum."""
 _MEDIA = {"vacuum": "vacuum", "vac": "vacuum", "air": "air"}
 
 
@@ -46,23 +49,33 @@ class TableReader:
         """The spectrum in the table; InputError as described in the package."""
         if options.sky != "none":
             raise InputError(
-                "a table has no sky to subtract", path=path, value=options.sky, expected="sky 'none'"
+                "a table has no sky to subtract",
+                path=path,
+                value=options.sky,
+                expected="sky 'none'",
+                fix="leave --sky (sky=...) away",
             )
         table = _load(path)
         roles = find_columns(list(table.columns), options.columns, path)
         if len(table) == 0:
-            raise InputError("the table has no rows", path=path, expected="a row for every pixel")
+            raise InputError(
+                "the table has no rows",
+                path=path,
+                value=f"columns {', '.join(table.columns)} and 0 rows",
+                expected="a row for every pixel",
+                fix="write the table again",
+            )
         unit, history = column_unit(
             roles["wavelength"], table.units.get(roles["wavelength"]), options.wavelength_unit, path
         )
-        medium, medium_history = _medium(table, roles, options)
+        medium, medium_is_stated, medium_history = _medium(table, roles, options)
         berv, notes = _velocity(table.header)
         frame = _FRAMES.get(
             str(table.header.get("FRAME", table.header.get("SPECSYS", ""))).strip().lower(), "unknown"
         )
         arrays, split_history = _orders(table, roles)
         timing = [keywords.exposure_midpoint(table.header)[1]] if "DATE-OBS" in table.header else []
-        return from_arrays(
+        spectrum = from_arrays(
             **arrays,
             wavelength_unit=unit,
             medium=medium,
@@ -81,6 +94,7 @@ class TableReader:
             flux_unit=table.units.get(roles["flux"], ""),
             **keywords.common_metadata(table.header),
         )
+        return spectrum if medium_is_stated else _warned_of_vacuum(spectrum)
 
 
 def _load(path: Path) -> RawTable:
@@ -90,15 +104,23 @@ def _load(path: Path) -> RawTable:
     text = head.text()
     if text is None:
         raise InputError(
-            "this is neither text nor FITS", path=path, expected="a table of wavelength and flux"
+            "this is neither text nor FITS",
+            path=path,
+            value=f"binary data beginning with {head.start[:8]!r}",
+            expected="a table of wavelength and flux",
+            fix="convert the file to a table, or leave --instrument out",
         )
     if text.startswith(_ECSV):
         return read_ecsv(path)
     try:
-        return parse_text(path.read_text("utf-8-sig"), path)
+        return parse_text(read_content(path).decode("utf-8-sig"), path)
     except UnicodeDecodeError as error:
         raise InputError(
-            "the text is not UTF-8", path=path, value=str(error), expected="plain text"
+            "the text is not UTF-8",
+            path=path,
+            value=str(error),
+            expected="plain text",
+            fix="save the table as UTF-8",
         ) from error
 
 
@@ -108,18 +130,32 @@ def _columns_used(table: RawTable, roles: Mapping[str, str]) -> list[str]:
     return [used + (f"; not used: {', '.join(unused)}" if unused else "")]
 
 
-def _medium(table: RawTable, roles: Mapping[str, str], options: ReadOptions) -> tuple[str, list[str]]:
-    """The medium as the user, the column name or a keyword states it; vacuum if nobody does."""
+def _medium(table: RawTable, roles: Mapping[str, str], options: ReadOptions) -> tuple[str, bool, list[str]]:
+    """The medium as the user, the column name or a keyword states it (vacuum if nobody does), whether
+    somebody does, and history.
+    """
     keyword = next(
         (table.header[k] for k in ("MEDIUM", "WAVELENGTH_MEDIUM", "AIRORVAC") if k in table.header), ""
     )
     stated = parse_name(roles["wavelength"]).medium or _MEDIA.get(str(keyword).strip().lower())
     if options.medium is not None:
         said = f" (the file says {stated})" if stated else ""
-        return options.medium, [f"medium: {options.medium}, as asked{said}"]
+        return options.medium, True, [f"medium: {options.medium}, as asked{said}"]
     if stated is not None:
-        return stated, [f"medium: {stated}, from the file"]
-    return "vacuum", ["medium: vacuum assumed, since nothing states it"]
+        return stated, True, [f"medium: {stated}, from the file"]
+    return "vacuum", False, ["medium: vacuum assumed, since nothing states it"]
+
+
+def _warned_of_vacuum(spectrum: EchelleSpectrum) -> EchelleSpectrum:
+    """The spectrum with a note, and a BlaseWarning, that vacuum was assumed where air is as likely."""
+    if min(order.wavelength[0] for order in spectrum.orders) >= _AIR_IS_USUAL:
+        return spectrum
+    text = (
+        "vacuum wavelengths assumed, since nothing states the medium: pass --medium air if they are in air "
+        "(80 km/s in velocity), or --medium vacuum if not (medium=... of read_spectrum)"
+    )
+    warnings.warn(f"{spectrum.metadata.path}: {text}", BlaseWarning, stacklevel=4)
+    return spectrum.with_metadata(notes=(*spectrum.metadata.notes, text))
 
 
 def _velocity(header: Mapping[str, Any]) -> tuple[float | None, list[str]]:
@@ -148,6 +184,7 @@ def _orders(table: RawTable, roles: Mapping[str, str]) -> tuple[dict[str, Any], 
             path=table.path,
             value=str(labels[~(labels == np.round(labels))][0]),
             expected=f"whole numbers in column {roles[key]}",
+            fix="mend the column, or name another with --column order=NAME (columns={'order': NAME})",
         )
     kinds = [int(k) for k in dict.fromkeys(labels)]
     split: dict[str, Any] = {role: [array[labels == k] for k in kinds] for role, array in values.items()}

@@ -24,7 +24,7 @@ class Checkpoint:
     vsini: float
 
     def write(self, path: Path, fingerprint: str) -> None:
-        """Write atomically; `fingerprint` tells which fit it belongs to."""
+        """Write atomically, and make the folder where it is missing; `fingerprint` tells whose it is."""
         assert self.start.z is not None
         tensors = {
             "z": self.start.z,
@@ -33,6 +33,7 @@ class Checkpoint:
             "telluric_prior": torch.from_numpy(self.start.telluric_prior.array()),
             "velocities": torch.tensor([self.radial_velocity, self.vsini], dtype=torch.float64),
         }
+        path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(path) as temporary:
             save_file(tensors, temporary, metadata={"fingerprint": fingerprint})
 
@@ -54,7 +55,11 @@ def read_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
         found = Checkpoint(Start(tensors["z"], tensors["noise_inflation"].numpy(), *priors), velocity, vsini)
     except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
         raise InputError(
-            "the checkpoint cannot be read", path=path, value=error, fix="start without --resume"
+            "the checkpoint cannot be read",
+            path=path,
+            value=error,
+            fix="start without --resume",
+            expected="a checkpoint that an interrupted fit left",
         ) from error
     if belongs != fingerprint:
         raise InputError(
@@ -62,5 +67,6 @@ def read_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
             path=path,
             expected="the same data, templates and options",
             fix="repeat the interrupted command exactly, or start without --resume",
+            value="other data, templates or options",
         )
     return found

@@ -17,15 +17,15 @@ from blase.cloning import Clone, clone_template, is_clone
 from blase.cloning.clone import Kind
 from blase.constants import SPEED_OF_LIGHT
 from blase.containers import EchelleSpectrum
-from blase.containers.metadata import Metadata
-from blase.errors import BlaseWarning, InputError
+from blase.containers.metadata import Metadata, require_resolving_power
+from blase.errors import BlaseWarning, InputError, naming
 from blase.functional.doppler import velocity_from_factor
 from blase.pipeline.assemble import fit_summary, order_fits, stellar_template, strained_parameters
 from blase.pipeline.build import Settings, within_reach
 from blase.pipeline.checkpoint import Checkpoint, read_checkpoint
 from blase.pipeline.heldout import heldout_models
 from blase.pipeline.line_table import line_table
-from blase.pipeline.options import Freedom, freedom, require_within
+from blase.pipeline.options import LINE_CLASSES, Freedom, freedom, require_within
 from blase.pipeline.prepare import Pixels, select_orders, to_pixels, uncovered, without
 from blase.pipeline.solve import Progress, Start, solve
 from blase.pipeline.start import LARGEST_VELOCITY, NEAR_GUESS, starting_point
@@ -38,6 +38,7 @@ DEFAULT_RESOLVING_POWER_ERROR = 0.03
 WING_REACH = 1200.0
 """How far beyond the data a template is cloned [km/s], for the wings of strong lines out there."""
 _FEWEST_PIXELS = 50
+_HIGHEST_DEGREE, _PIXELS_PER_DEGREE = 50, 10
 _CLEAR_VELOCITY = 0.02
 """Decrease of chi-square per pixel by the star's lines below which the starting velocity is doubtful."""
 
@@ -122,20 +123,31 @@ def fit_spectrum(
             "the device is not supported", value=device, expected="cpu", fix="leave --device away"
         )
     if folds == 1 or folds < 0:
-        raise InputError("the number of folds is out of range", value=folds, expected="0 (off) or at least 2")
-    if continuum_degree < 0:
-        raise InputError("the continuum degree is negative", value=continuum_degree, expected="0 or more")
+        raise InputError(
+            "the number of folds is out of range",
+            value=folds,
+            expected="0 (off) or at least 2",
+            fix="pass --folds 5",
+        )
     if rv_guess is not None:
         require_within("radial_velocity", rv_guess)
     log, liberty = _Log(progress), freedom(fix, free)
     log.stage("prepare")
     chosen = select_orders(spectrum, orders, wavelength_range)
     metadata = chosen.metadata
+    _require_degree(continuum_degree, chosen)
     if orders is not None and len(chosen.orders) < len(orders):
         log.warn(f"{metadata.history[-1]}: left out")
-    pixels = [to_pixels(order) for order in chosen.orders]
+    with naming(metadata.path):
+        pixels = [to_pixels(order) for order in chosen.orders]
     power, power_error = _resolving_power(resolving_power, metadata, liberty)
+    _require_something_free(liberty, with_air=telluric is not None, power_is_free=power_error > 0)
     wind = _wind_velocity(metadata, liberty) if telluric is not None else 0.0
+    if metadata.frame == "unknown":
+        log.warn(
+            f"{metadata.path or 'the spectrum'}: the frame is not stated, so velocities are in that of the "
+            "file, whatever it is; pass --frame (frame=... of read_spectrum)"
+        )
     log.done("prepare")
 
     reach = LARGEST_VELOCITY if rv_guess is None else abs(rv_guess) + NEAR_GUESS
@@ -207,6 +219,43 @@ def fit_spectrum(
     return result
 
 
+def _require_degree(degree: int, spectrum: EchelleSpectrum) -> None:
+    """Raise `InputError` where the continuum could follow single lines, or noise."""
+    smallest = min(spectrum.orders, key=lambda order: order.n_good)
+    limit = min(_HIGHEST_DEGREE, smallest.n_good // _PIXELS_PER_DEGREE)
+    if not 0 <= degree <= limit:
+        raise InputError(
+            "the continuum degree is out of range",
+            path=spectrum.metadata.path,
+            value=degree,
+            expected=f"0 to {limit}: at most {_HIGHEST_DEGREE}, and {_PIXELS_PER_DEGREE} good pixels each "
+            f"({smallest.label} has {smallest.n_good})",
+            fix="pass a lower --continuum-degree (continuum_degree=...)",
+        )
+
+
+def _require_something_free(liberty: Freedom, *, with_air: bool, power_is_free: bool) -> None:
+    """Raise `InputError` where nothing is left to fit, or what has no part in the model is named."""
+    of_air = ("wind_velocity", "telluric_")
+    named = [name for name in (*liberty.fixed, *liberty.freed) if name.startswith(of_air)]
+    if named and not with_air:
+        raise InputError(
+            f"{named[0]} means nothing without an atmosphere",
+            value=", ".join(named),
+            expected="parameters of what is fitted",
+            fix="give --telluric (telluric=...), or leave --fix and --free of these away",
+        )
+    names = ["radial_velocity", "vsini", "continuum", *LINE_CLASSES, "wind_velocity", *liberty.freed]
+    names += ["resolving_power"] if power_is_free else []
+    if not any(liberty.is_free(n) for n in names if with_air or not n.startswith(of_air)):
+        raise InputError(
+            "nothing is left to fit: every parameter is fixed",
+            value=f"fixed {', '.join(liberty.fixed)}",
+            expected="at least one free parameter",
+            fix="leave one --fix (fix=...) away",
+        )
+
+
 def _fixed(liberty: Freedom, name: str, otherwise: float) -> float:
     value = liberty.fixed.get(name)
     return otherwise if value is None else value
@@ -223,6 +272,7 @@ def _resolving_power(
         raise InputError(
             "the resolving power of the instrument is not known",
             path=metadata.path,
+            value="none in the file, and none given",
             expected="lambda/FWHM of the line-spread function",
             fix="pass --resolving-power R[:ERR] (for instance 55000:1650)",
         )
@@ -231,9 +281,14 @@ def _resolving_power(
     else:
         value, error = given if isinstance(given, tuple) else (given, None)
     assert value is not None
-    if not value > 0 or (error is not None and error < 0):
+    require_resolving_power(value, path=metadata.path)
+    if error is not None and not 0 <= error < value:
         raise InputError(
-            "the resolving power is out of range", value=given, expected="a positive R and an error >= 0"
+            "the error of the resolving power is out of range",
+            path=metadata.path,
+            value=f"{value:g} with error {error:g}",
+            expected="an error from 0 to the resolving power itself",
+            fix="pass --resolving-power R[:ERR]",
         )
     return float(value), float(DEFAULT_RESOLVING_POWER_ERROR * value if error is None else error)
 

@@ -21,7 +21,7 @@ def fold_of_pixels(pixels: Pixels, folds: int, resolving_power: float) -> NDArra
 
     A block ends with the pixel that makes it at least one resolution element c/R wide.
     """
-    widths = SPEED_OF_LIGHT * np.diff(pixels.edges) / pixels.wavelength
+    widths = SPEED_OF_LIGHT * np.diff(pixels.bounds).ravel() / pixels.wavelength
     element = SPEED_OF_LIGHT / resolving_power
     block, filled, blocks = 0, 0.0, np.empty(widths.size, dtype=np.int64)
     for i, width in enumerate(widths):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from math import inf
 
 from blase.constants import SPEED_OF_LIGHT
+from blase.containers.metadata import HIGHEST_RESOLVING_POWER, LOWEST_RESOLVING_POWER
 from blase.errors import InputError
 
 GLOBALS = ("radial_velocity", "vsini", "resolving_power", "wind_velocity", "limb_darkening")
@@ -24,7 +24,11 @@ LIMITS = {
     "radial_velocity": (-SPEED_OF_LIGHT, SPEED_OF_LIGHT, "km/s, slower than light"),
     "wind_velocity": (-SPEED_OF_LIGHT, SPEED_OF_LIGHT, "km/s, slower than light"),
     "vsini": (0.0, 1000.0, "km/s, from 0 to 1000"),
-    "resolving_power": (1.0, inf, "lambda/FWHM above 1"),
+    "resolving_power": (
+        LOWEST_RESOLVING_POWER,
+        HIGHEST_RESOLVING_POWER,
+        f"lambda/FWHM from {LOWEST_RESOLVING_POWER:g} to {HIGHEST_RESOLVING_POWER:g}",
+    ),
     "limb_darkening": (0.0, 1.0, "a coefficient from 0 to 1"),
 }
 """Smallest and largest value at which a parameter may be held, and what to say of it."""
@@ -64,7 +68,8 @@ def freedom(fix: dict[str, float | None] | None, free: list[str] | None) -> Free
             if value is not None and member not in GLOBALS:
                 raise InputError(
                     f"{name} cannot be fixed at one value",
-                    value=value,
+                    value=f"{name}={value:g}",
+                    expected=f"a value for one of {', '.join(GLOBALS)}",
                     fix=f"use --fix {name} to hold it where it starts",
                 )
             if value is not None:
@@ -75,7 +80,10 @@ def freedom(fix: dict[str, float | None] | None, free: list[str] | None) -> Free
         _require_known(name, known)
         if name in fixed:
             raise InputError(
-                "a parameter is both fixed and freed", value=name, fix="drop one of the two options"
+                "a parameter is both fixed and freed",
+                value=name,
+                expected="one of the two",
+                fix="drop --fix or --free of it",
             )
     return Freedom(fixed, tuple(freed))
 
@@ -85,7 +93,9 @@ def require_within(name: str, value: float) -> None:
     low, high, expected = LIMITS[name]
     velocity = name.endswith("_velocity")
     if not (low < value < high if velocity else low <= value <= high):
-        raise InputError(f"{name} is out of range", value=value, expected=expected)
+        raise InputError(
+            f"{name} is out of range", value=value, expected=expected, fix=f"give {name} another value"
+        )
 
 
 def _require_known(name: str, known: list[str]) -> None:
@@ -95,5 +105,5 @@ def _require_known(name: str, known: list[str]) -> None:
             "unknown parameter",
             value=name,
             expected=f"one of {', '.join(known)}",
-            fix=f"did you mean {close[0]}?" if close else None,
+            fix=f"did you mean {close[0]}?" if close else "choose one of these",
         )

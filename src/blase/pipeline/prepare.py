@@ -12,7 +12,7 @@ from torch import Tensor
 from blase.cloning.clone import Clone
 from blase.constants import SPEED_OF_LIGHT
 from blase.containers.line_list import LineList
-from blase.containers.spectrum import EchelleSpectrum, Order
+from blase.containers.spectrum import EchelleSpectrum, Order, pixel_bounds
 from blase.errors import InputError
 from blase.functional.doppler import doppler_factor
 from blase.functional.grid import log_grid
@@ -31,7 +31,10 @@ _REACH = 1e-6
 
 @dataclass(frozen=True)
 class Pixels:
-    """One order as tensors (n_pixels,): flux over `scale`, its error, which pixels are used, the blaze."""
+    """One order as tensors (n_pixels,): flux over `scale`, its error, which pixels are used, the blaze.
+
+    `edges` (n_pixels + 1,) are midpoints of the centres; over `bounds` the model is integrated.
+    """
 
     row: int
     wavelength: FloatArray
@@ -43,6 +46,11 @@ class Pixels:
     scale: float
     flux_as_read: FloatArray
     uncertainty_as_read: FloatArray
+
+    @property
+    def bounds(self) -> FloatArray:
+        """(n_pixels, 2) lower and upper edge of each pixel [Angstrom]; pixels do not reach into gaps."""
+        return pixel_bounds(self.wavelength, self.edges)
 
     @property
     def n_used(self) -> int:
@@ -109,7 +117,7 @@ def order_grid(
     reach = margin + 7 * float(velocity_sigma(resolving_power)) + 20 * step
     factor = 1 + reach / SPEED_OF_LIGHT
     grid = log_grid(float(pixels.edges[0]) / factor, float(pixels.edges[-1]) * factor, step=step)
-    return sampling(grid), pixel_weights(grid, pixels.edges)
+    return sampling(grid), pixel_weights(grid, pixels.bounds)
 
 
 def lines_that_matter(

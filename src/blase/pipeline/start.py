@@ -55,7 +55,7 @@ def _search_order(
     return SearchOrder(
         star=_absorption(grid, star, 0.0),
         telluric=_absorption(grid, telluric, wind),
-        pixels=pixel_weights(grid.wavelength, pixels.edges),
+        pixels=pixel_weights(grid.wavelength, pixels.bounds),
         wavelength=torch.from_numpy(pixels.wavelength),
         flux=pixels.flux / blaze,
         weight=torch.where(pixels.used, (blaze / pixels.sigma) ** 2, torch.zeros_like(pixels.sigma)),

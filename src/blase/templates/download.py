@@ -59,6 +59,7 @@ def phoenix_url(name: str) -> str:
             "not a file name of the PHOENIX-ACES grid",
             value=name,
             expected=phoenix_name(effective_temperature=3900, log_g=4.5),
+            fix="build the name with phoenix_name",
         )
     return f"{PHOENIX_ROOT}/{PHOENIX_GRID}/Z{match['z']}{match['alpha'] or ''}/{name}"
 
@@ -83,7 +84,9 @@ def find_cached(name: str, directory: Path | None = None) -> Path | None:
         raise InputError(
             "the cached file is damaged: its sha256 is not the one it was stored with",
             path=path,
-            fix="delete it, or ask for the download again",
+            fix="delete it, or fetch it again with --download (download=True)",
+            value="another sha256",
+            expected="the sha256 in its .sha256 file",
         )
     return path
 

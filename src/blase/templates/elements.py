@@ -50,7 +50,10 @@ def atoms_of(species: str) -> dict[str, int]:
     parts = _ATOM.findall(formula)
     if not parts or "".join(a + b for a, b in parts) != formula or any(a not in MASS for a, _ in parts):
         raise InputError(
-            "not an atom or a molecule", value=repr(species), expected="for instance Fe 1 or TiO 1"
+            "not an atom or a molecule",
+            value=repr(species),
+            expected="for instance Fe 1 or TiO 1",
+            fix="mend or remove the line",
         )
     atoms: dict[str, int] = {}
     for symbol, count in parts:
@@ -79,7 +82,10 @@ def species_of_code(code: float, *, ion_digits: int) -> str:
     numbers = [int(digits[i : i + 2]) for i in range(0, len(digits), 2)]
     if any(not 1 <= z <= len(SYMBOLS) for z in numbers):
         raise InputError(
-            "not a code of an atom or a molecule", value=code, expected="for instance 26.1 for Fe II"
+            "not a code of an atom or a molecule",
+            value=code,
+            expected="for instance 26.1 for Fe II",
+            fix="mend or remove the line",
         )
     names = [SYMBOLS[z - 1] for z in sorted(numbers, reverse=True)]
     return f"{''.join(names)} {int(fraction[:ion_digits]) + 1}"

@@ -91,7 +91,12 @@ def _check(kind: str, seed: int, wavelength_range: tuple[float, float]) -> None:
             fix="use embedded:star or embedded:telluric, with ?seed=N for another one",
         )
     if seed < 0:
-        raise InputError("the seed is negative", value=seed, expected="a whole number from 0 up")
+        raise InputError(
+            "the seed is negative",
+            value=seed,
+            expected="a whole number from 0 up",
+            fix="use embedded:star?seed=3, for instance",
+        )
     low, high = wavelength_range
     if not LIMITS[0] <= low < high <= LIMITS[1]:
         raise InputError(

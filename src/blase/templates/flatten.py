@@ -69,7 +69,10 @@ def flatten(
     """
     if not scale > 0:
         raise InputError(
-            "the scale of the continuum must be positive", value=scale, expected="km/s above zero"
+            "the scale of the continuum must be positive",
+            value=scale,
+            expected="km/s above zero",
+            fix="leave it at its default",
         )
     segments = find_segments(wavelength)
     blocks = [_block_tops(wavelength[s], flux[s]) for s in segments]
@@ -110,6 +113,7 @@ def _block_tops(wavelength: Array, flux: Array) -> tuple[Array, Array]:
             "the flux of the template is nowhere positive",
             value=f"{wavelength[0]:.2f} to {wavelength[-1]:.2f} Angstrom",
             fix="leave this stretch out with a narrower wavelength range",
+            expected="a spectrum with light in it",
         )
     return (edges[1:] + edges[:-1]) / 2, np.maximum(top, 0.0)
 

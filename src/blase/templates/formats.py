@@ -42,6 +42,7 @@ def read_npz(path: Path) -> RawTemplate:
             path=path,
             value=", ".join(found),
             expected="wave_vac (n,) [vacuum Angstrom] and norm (n,) or flux (n,)",
+            fix="save it as wave_vac with norm or flux",
         )
     norm, flux = (_floats(arrays[k], path) if k in arrays else None for k in ("norm", "flux"))
     values, normalised, continuum = split_flux(norm, flux, None)
@@ -61,7 +62,11 @@ def read_npy(path: Path) -> RawTemplate:
         array = array.T
     if array.ndim != 2 or array.shape[1] != 2:
         raise InputError(
-            "not a template", path=path, value=f"shape {array.shape}", expected="shape (n, 2) or (2, n)"
+            "not a template",
+            path=path,
+            value=f"shape {array.shape}",
+            expected="shape (n, 2) or (2, n)",
+            fix="save wavelength and flux as two columns",
         )
     values = _floats(array, path)
     return RawTemplate(values[:, 0].copy(), values[:, 1].copy())
@@ -96,7 +101,13 @@ def read_text(lines: Sequence[str], path: Path) -> RawTemplate:
     """Columns of numbers divided by commas, semicolons or blanks; names above them or in the last comment."""
     comments, rows = split_comments(lines)
     if not rows:
-        raise InputError("the file is empty", path=path, expected="two columns: wavelength and flux")
+        raise InputError(
+            "the file is empty",
+            path=path,
+            expected="two columns: wavelength and flux",
+            value="no numbers",
+            fix="copy or download the file again",
+        )
     delimiter = find_delimiter(rows[0])
     header = None if _is_numeric(rows[0], delimiter) else _split(rows[0], delimiter)
     data = _numbers(rows if header is None else rows[1:], delimiter, path)
@@ -160,6 +171,7 @@ def _numbers(rows: Sequence[str], delimiter: str | None, path: Path) -> Array:
             path=path,
             value=f"{data.shape[0]} rows and {data.shape[1]} columns of numbers",
             expected="two columns, wavelength and flux, and at least two rows",
+            fix="save wavelength and flux as two columns",
         )
     return data
 
@@ -226,4 +238,10 @@ def _floats(values: object, path: Path) -> Array:
 
 def _unreadable(path: Path, error: Exception, expected: str) -> InputError:
     first = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return InputError("not a readable template", path=path, value=first, expected=expected)
+    return InputError(
+        "not a readable template",
+        path=path,
+        value=first,
+        expected=expected,
+        fix="convert it to a table of wavelength and flux",
+    )

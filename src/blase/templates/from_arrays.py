@@ -126,6 +126,7 @@ def _bad_power(value: object) -> InputError:
         "the resolving power of a template is not understood",
         value=value,
         expected="lambda / FWHM above zero, optionally with its error, or 'fit'",
+        fix="pass --template-resolving-power R[:ERR] or fit (resolving_power=...)",
     )
 
 
@@ -134,7 +135,12 @@ def _bare(values: Any) -> Array:
     try:
         return np.array(getattr(filled, "value", filled), dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError("an array of the template is not numeric", value=error) from error
+        raise InputError(
+            "an array of the template is not numeric",
+            value=error,
+            expected="an array of numbers",
+            fix="convert it with numpy.asarray",
+        ) from error
 
 
 def _agreed_unit(wavelength: Any, unit: Any) -> str | None:
@@ -166,6 +172,8 @@ def _clean(wavelength: Array, raw: RawTemplate, path: str | None) -> tuple[Array
             "the arrays of the template differ in shape or are not one-dimensional",
             path=path,
             value=f"wavelength {wavelength.shape}, flux {raw.flux.shape}, continuum {continuum.shape}",
+            expected="arrays (n,) of one length",
+            fix="give one wavelength for every flux",
         )
     good = np.isfinite(wavelength) & np.isfinite(raw.flux) & np.isfinite(continuum) & (continuum != 0)
     if good.sum() < 2:
@@ -174,6 +182,7 @@ def _clean(wavelength: Array, raw: RawTemplate, path: str | None) -> tuple[Array
             path=path,
             value=f"{good.sum()} of {len(good)}",
             expected="finite wavelengths and fluxes",
+            fix="choose another template, or check its columns",
         )
     notes = [] if good.all() else [f"{(~good).sum():,} samples that are not finite were dropped"]
     arrays = [x[good] for x in (wavelength, raw.flux, continuum)]

@@ -10,6 +10,7 @@ from io import StringIO
 from pathlib import Path
 
 import numpy as np
+from astropy import units as u
 from astropy.table import Table
 from numpy.typing import NDArray
 
@@ -43,9 +44,9 @@ _SAMPLE = 200  # lines looked at to recognise a format
 class RawLines:
     """A line list as read; arrays (n,), NaN where a line lacks a number, None where the whole list does.
 
-    `wavelength` is in `unit` and `medium` (None: not stated); `lower_energy` in eV; `rad`, `stark` and
-    `waals` as log10 [rad/s], [rad s^-1 cm^3] at 10,000 K, or for `waals` above 20 the packed cross section of
-    ABO theory.
+    `wavelength` is in `unit` and `medium` (None: not stated); `lower_energy` in eV; `depth` from 0 to 1;
+    `rad`, `stark` and `waals` as log10 [rad/s], [rad s^-1 cm^3] at 10,000 K, or for `waals` above 20 the
+    packed cross section of ABO theory.
     """
 
     wavelength: Array
@@ -87,11 +88,19 @@ def read_vald(lines: Sequence[str], path: Path) -> RawLines:
     rows = [found for line in lines if (found := _VALD_ROW.match(line))]
     values = [_leading_numbers(row.group(2), max(layout.values()) + 1, path) for row in rows]
     if not values:
-        raise InputError("the VALD extract holds no lines", path=path)
+        raise InputError(
+            "the VALD extract holds no lines",
+            path=path,
+            value="a header without lines",
+            expected="lines that begin with a quoted species, such as 'Fe 1'",
+            fix="extract the list again",
+        )
     data = np.array(values)
     columns = {name: data[:, place] for name, place in layout.items()}
     if re.search(r"(E_low|Excit)\(cm-1\)", header):
         columns["lower_energy"] = columns["lower_energy"] * _EV_PER_INVERSE_CM
+    if "depth" in columns:
+        _require_depths(columns["depth"], "depth", path)
     return RawLines(
         data[:, 0],
         {"A": "Angstrom", "nm": "nm"}[match.group(2)],
@@ -107,7 +116,13 @@ def read_csv(lines: Sequence[str], path: Path) -> RawLines:
     rows = list(csv.reader(split_comments(lines)[1], skipinitialspace=True))
     names, body = [name.strip() for name in rows[0]], [row for row in rows[1:] if row]
     if not body or any(len(row) != len(names) for row in body):
-        raise InputError("the rows of the line list differ in length, or there are none", path=path)
+        raise InputError(
+            "the rows of the line list differ in length, or there are none",
+            path=path,
+            value=f"{len(body)} rows below {len(names)} column names",
+            expected="rows with a value for every column",
+            fix="mend or remove the short rows",
+        )
     columns = dict(zip(names, zip(*body, strict=True), strict=True))
     return _from_named({name: np.array(values) for name, values in columns.items()}, {}, path)
 
@@ -158,7 +173,13 @@ def read_kurucz(lines: Sequence[str], path: Path) -> RawLines:
         try:
             return np.array([float(line[start:stop].strip() or 0.0) for line in rows])
         except ValueError as error:
-            raise InputError("a line of the Kurucz list is not readable", path=path, value=error) from error
+            raise InputError(
+                "a line of the Kurucz list is not readable",
+                path=path,
+                value=error,
+                expected="the fixed columns of gfall",
+                fix="mend or remove the line",
+            ) from error
 
     codes = [float(line[18:24]) for line in rows]
     names = {code: species_of_code(code, ion_digits=2) for code in set(codes)}
@@ -188,8 +209,15 @@ def _from_named(
             path=path,
             value=", ".join(arrays),
             expected="wavelength and depth, or wavelength, log_gf and lower_energy",
+            fix="rename the columns",
         )
-    numbers = {role: _numbers(arrays[name], path) for role in _NUMBERS if (name := roles[role]) is not None}
+    numbers = {
+        role: _in_own_unit(_numbers(arrays[name], path), role, name, units.get(name), path)
+        for role in _NUMBERS
+        if (name := roles[role]) is not None
+    }
+    if roles["depth"] is not None:
+        _require_depths(numbers["depth"], roles["depth"], path)
     species = None if roles["species"] is None else np.asarray(arrays[roles["species"]], dtype=np.str_)
     is_vald = roles["log_gf"] is not None and roles["waals"] is not None
     return RawLines(
@@ -202,6 +230,41 @@ def _from_named(
     )
 
 
+def _in_own_unit(values: Array, role: str, name: str, unit: str | None, path: Path) -> Array:
+    """A column (n,) in the unit of `RawLines`: energies in eV, depths as fractions, logarithms as they
+    are.
+    """
+    if not unit:
+        return values
+    wanted = u.eV if role == "lower_energy" else u.dimensionless_unscaled
+    try:
+        stated = u.Unit(unit)
+        if role not in ("lower_energy", "depth") and (stated == u.dex or isinstance(stated, u.DexUnit)):
+            return values
+        return np.asarray(stated.to(wanted, values, equivalencies=u.spectral()), dtype=np.float64)
+    except (u.UnitsError, ValueError, TypeError):
+        raise InputError(
+            f"column {name} of the line list has a unit that does not convert",
+            path=path,
+            value=unit,
+            expected="eV, J or 1/cm" if role == "lower_energy" else "no unit (a depth may be in %)",
+            fix="mend the unit of the column",
+        ) from None
+
+
+def _require_depths(depth: Array, name: str, path: Path) -> None:
+    """Raise `InputError` for a central depth outside [0, 1]; NaN marks a line without one."""
+    wrong = np.flatnonzero((depth < 0) | (depth > 1))
+    if wrong.size:
+        raise InputError(
+            "a central depth is out of range",
+            path=path,
+            value=f"{depth[wrong[0]]:g} in column {name}, line {wrong[0] + 1} of the list",
+            expected="fractions of the continuum, from 0 to 1",
+            fix="mend the line; give depths in per cent as ECSV with the unit %",
+        )
+
+
 def _find(names: Sequence[str], role: str) -> str | None:
     return next((name for name in names if "_".join(name_tokens(name)) in _ALIASES[role]), None)
 
@@ -210,7 +273,13 @@ def _numbers(values: NDArray[np.generic], path: Path) -> Array:
     try:
         return values.astype(np.float64)
     except ValueError as error:
-        raise InputError("a column of the line list is not numeric", path=path, value=error) from error
+        raise InputError(
+            "a column of the line list is not numeric",
+            path=path,
+            value=error,
+            expected="numbers",
+            fix="mend or remove the line",
+        ) from error
 
 
 def _leading_numbers(text: str, count: int, path: Path) -> list[float]:
@@ -218,10 +287,20 @@ def _leading_numbers(text: str, count: int, path: Path) -> list[float]:
         values = [float(word) for word in text.split(",")[:count]]
     except ValueError as error:
         raise InputError(
-            "a line of the VALD extract is not readable", path=path, value=text.strip()
+            "a line of the VALD extract is not readable",
+            path=path,
+            value=text.strip(),
+            expected="numbers divided by commas after the species",
+            fix="mend or remove the line",
         ) from error
     if len(values) < count:
-        raise InputError("a line of the VALD extract is too short", path=path, value=text.strip())
+        raise InputError(
+            "a line of the VALD extract is too short",
+            path=path,
+            value=text.strip(),
+            expected=f"at least {count} numbers after the species",
+            fix="mend or remove the line",
+        )
     return values
 
 
@@ -229,7 +308,13 @@ def _moog_numbers(rows: Sequence[str], path: Path) -> Array:
     try:
         return np.loadtxt(StringIO("\n".join(rows)), usecols=(0, 1, 2, 3), ndmin=2)
     except ValueError as error:
-        raise InputError("a line of the MOOG list is not readable", path=path, value=error) from error
+        raise InputError(
+            "a line of the MOOG list is not readable",
+            path=path,
+            value=error,
+            expected="wavelength, species code, excitation potential and log gf",
+            fix="mend or remove the line",
+        ) from error
 
 
 def _is_csv_list(row: str) -> bool:

@@ -237,11 +237,16 @@ def _require_temperature(effective_temperature: float | None, form: str, path: s
             path=path,
             expected="the effective temperature of the star [K]",
             fix="pass --teff",
+            value="no effective temperature",
         )
 
 
 def _check_temperature(temperature: float, path: str | Path | None) -> None:
     if not (np.isfinite(temperature) and temperature > 0):
         raise InputError(
-            "the effective temperature must be positive", path=path, value=temperature, fix="pass --teff"
+            "the effective temperature must be positive",
+            path=path,
+            value=temperature,
+            fix="pass --teff",
+            expected="a temperature above zero [K]",
         )

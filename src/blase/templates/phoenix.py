@@ -42,7 +42,13 @@ def find_wavelength_file(
     """
     if given is not None:
         if not Path(given).is_file():
-            raise InputError("there is no such wavelength file", path=given)
+            raise InputError(
+                "there is no such wavelength file",
+                path=given,
+                value="nothing of that name",
+                expected=WAVELENGTH_FILE,
+                fix="check --wavelength-file (wavelength_file=...)",
+            )
         return Path(given)
     name = Path(header_name).name if header_name else WAVELENGTH_FILE
     near = [path.parent / header_name] if header_name else []
@@ -58,9 +64,10 @@ def find_wavelength_file(
     raise InputError(
         f"the wavelengths of this spectrum are in another file, {name}, which was not found",
         path=path,
+        value="no wavelengths",
         expected=f"{name} beside the spectrum, in a folder above it, or in {cache_directory()}",
-        fix=f"get {phoenix_url(WAVELENGTH_FILE)} and put it there, allow the download, or name the file "
-        "with --wavelength-file",
+        fix=f"get {phoenix_url(WAVELENGTH_FILE)} and put it there, fetch it with --download "
+        "(download=True), or name it with --wavelength-file (wavelength_file=...)",
     )
 
 
@@ -78,7 +85,13 @@ def read_phoenix(
     InputError : if the wavelength file is missing or of another length, or the range is not covered.
     """
     if path.name == WAVELENGTH_FILE:
-        raise InputError("this is the wavelength file of the grid, not a spectrum", path=path)
+        raise InputError(
+            "this is the wavelength file of the grid, not a spectrum",
+            path=path,
+            value=path.name,
+            expected="a spectrum, named lteTTTTT-...-HiRes.fits",
+            fix="name the spectrum, and this file with --wavelength-file (wavelength_file=...)",
+        )
     with fits.open(path, memmap=True) as hdus:
         header = hdus[0].header
         source = find_wavelength_file(path, header.get("WAVE"), given=wavelength_file, download=download)
@@ -110,7 +123,11 @@ def _read_wavelength(path: Path) -> tuple[NDArray[np.float64], str]:
             return np.array(values, dtype=np.float64), unit
     except (OSError, TypeError, ValueError) as error:
         raise InputError(
-            "not a readable wavelength file", path=path, value=error, expected=WAVELENGTH_FILE
+            "not a readable wavelength file",
+            path=path,
+            value=error,
+            expected=WAVELENGTH_FILE,
+            fix=f"get {phoenix_url(WAVELENGTH_FILE)} again",
         ) from error
 
 

@@ -13,7 +13,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 from blase.containers.line_list import LineList
-from blase.errors import InputError
+from blase.errors import InputError, naming
 from blase.templates.download import fetch, file_sha256, find_cached, is_phoenix_name, phoenix_url
 from blase.templates.formats import read_ecsv, read_fits_table, read_lines, read_npy, read_npz, read_text
 from blase.templates.from_arrays import ResolvingPower, build_template, template_from_arrays
@@ -68,7 +68,18 @@ def read_template(
     """
     if isinstance(source, str) and source.startswith(_EMBEDDED):
         _refuse_blur("an embedded template", source, resolving_power)
-        return _embedded(source, wavelength_range)
+        _refuse_options(
+            source,
+            {
+                "--wavelength-file": wavelength_file,
+                "--wavelength-unit": wavelength_unit,
+                "--medium": medium,
+                "--teff": effective_temperature,
+                "normalised": normalised,
+            },
+        )
+        with naming(source):
+            return _embedded(source, wavelength_range)
     if not isinstance(source, str | Path):
         return _from_pair(
             source,
@@ -80,10 +91,36 @@ def read_template(
             effective_temperature=effective_temperature,
         )
     path = _locate(Path(source), download)
-    content = _read(
-        path, wavelength_file=wavelength_file, wavelength_range=wavelength_range, download=download
-    )
-    unit = None if wavelength_unit is None else str(wavelength_unit)
+    with naming(path):
+        content = _read(
+            path, wavelength_file=wavelength_file, wavelength_range=wavelength_range, download=download
+        )
+        return _from_content(
+            content,
+            path,
+            unit=None if wavelength_unit is None else str(wavelength_unit),
+            medium=medium,
+            normalised=normalised,
+            resolving_power=resolving_power,
+            wavelength_range=wavelength_range,
+            effective_temperature=effective_temperature,
+            microturbulence=microturbulence,
+        )
+
+
+def _from_content(
+    content: RawTemplate | RawLines | LineList,
+    path: Path,
+    *,
+    unit: str | None,
+    medium: str | None,
+    normalised: bool | None,
+    resolving_power: ResolvingPower,
+    wavelength_range: tuple[float, float] | None,
+    effective_temperature: float | None,
+    microturbulence: float,
+) -> Template | LineTemplate:
+    """The template in what was read from the file at `path`; options as in `read_template`."""
     origin: dict[str, Any] = {"name": path.stem, "path": str(path), "sha256": file_sha256(path)}
     if isinstance(content, LineList | RawLines):
         _refuse_blur("a line list", str(path), resolving_power)
@@ -123,6 +160,19 @@ def _refuse_blur(what: str, source: str, resolving_power: ResolvingPower) -> Non
         )
 
 
+def _refuse_options(source: str, options: dict[str, Any]) -> None:
+    """Raise `InputError` where an option is given that an embedded template has no use for."""
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise InputError(
+            "an embedded template is made, not read",
+            path=source,
+            value=" ".join(given),
+            expected="none of the options of a file",
+            fix=f"leave {' '.join(given)} away",
+        )
+
+
 def _embedded(source: str, wavelength_range: tuple[float, float] | None) -> Template | LineTemplate:
     """The embedded template that "embedded:KIND[?seed=N]" names."""
     from blase.templates.embedded import embedded_template
@@ -135,6 +185,7 @@ def _embedded(source: str, wavelength_range: tuple[float, float] | None) -> Temp
             "there is no such embedded template",
             value=source,
             expected="embedded:star or embedded:telluric, with ?seed=N where wanted",
+            fix="use embedded:star?seed=3, for instance",
         )
     return embedded_template(kind, seed=int(seed), wavelength_range=wavelength_range)
 
@@ -149,6 +200,7 @@ def _from_pair(source: Any, **options: Any) -> Template:
             "not a template",
             value=type(source).__name__,
             expected="a path, or a pair (wavelength, flux) of arrays",
+            fix="pass a path, or (wavelength, flux)",
         )
     return template_from_arrays(wavelength, flux, **options)
 
@@ -158,7 +210,13 @@ def _locate(path: Path, download: bool) -> Path:
     if path.is_file():
         return path
     if path.is_dir():
-        raise InputError("is a directory", path=path, expected="the file of a template")
+        raise InputError(
+            "is a directory",
+            path=path,
+            value="a directory that is not a clone",
+            expected="the file of a template",
+            fix="name a file in it",
+        )
     if is_phoenix_name(path.name):
         found = fetch(phoenix_url(path.name)) if download else find_cached(path.name)
         if found is not None:
@@ -166,9 +224,17 @@ def _locate(path: Path, download: bool) -> Path:
         raise InputError(
             "there is no such file",
             path=path,
-            fix=f"allow the download, or get {phoenix_url(path.name)} and put it there",
+            value="a name of the PHOENIX grid, neither here nor in the cache",
+            expected="a template",
+            fix=f"fetch it with --download (download=True), or get {phoenix_url(path.name)} and put it there",
         )
-    raise InputError("there is no such file", path=path, expected="a template")
+    raise InputError(
+        "there is no such file",
+        path=path,
+        value="nothing of that name",
+        expected="a template, a line list, embedded:star or embedded:telluric",
+        fix="check the path",
+    )
 
 
 def _read(
@@ -181,7 +247,13 @@ def _read(
     """The content of a file, by its first bytes."""
     head = _head(path)
     if not head.strip():
-        raise InputError("the file is empty", path=path, expected="a template")
+        raise InputError(
+            "the file is empty",
+            path=path,
+            value=f"{path.stat().st_size} bytes",
+            expected="a template",
+            fix="copy or download the file again",
+        )
     if head.startswith(b"SIMPLE  ="):
         return _read_fits(path, wavelength_file, wavelength_range, download)
     if head.startswith(b"PK"):
@@ -205,7 +277,13 @@ def _head(path: Path) -> bytes:
         with gzip.open(path) as stream:
             return stream.read(4096)
     except (OSError, EOFError) as error:
-        raise InputError("not a readable gzip file", path=path, value=error) from error
+        raise InputError(
+            "not a readable gzip file",
+            path=path,
+            value=error,
+            expected="a complete gzip file",
+            fix="copy or download the file again",
+        ) from error
 
 
 def _read_fits(
@@ -224,12 +302,20 @@ def _read_fits(
     except (OSError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError("not a readable FITS file", path=path, value=error) from error
+        raise InputError(
+            "not a readable FITS file",
+            path=path,
+            value=error,
+            expected="a complete FITS file",
+            fix="copy or download the file again",
+        ) from error
     if not has_image:
         raise InputError(
             "the FITS file holds neither a table nor an image",
             path=path,
             expected="a PHOENIX spectrum or a table",
+            value="neither",
+            fix="choose another file, or convert it to a table",
         )
     return read_phoenix(
         path, wavelength_file=wavelength_file, wavelength_range=wavelength_range, download=download
@@ -241,7 +327,13 @@ def _read_ecsv(path: Path) -> RawTemplate | RawLines | LineList:
     try:
         table = Table.read(path, format="ascii.ecsv")
     except Exception as error:  # astropy raises many kinds for a malformed file
-        raise InputError("not a readable ECSV table", path=path, value=str(error).splitlines()[0]) from error
+        raise InputError(
+            "not a readable ECSV table",
+            path=path,
+            value=str(error).splitlines()[0],
+            expected="a table that astropy reads as ascii.ecsv",
+            fix="write it again with astropy",
+        ) from error
     if set(table.colnames) >= _PHYSICAL:
         return LineList.from_table(table, path=path)
     return read_ecsv_lines(table, path) if is_line_table(table.colnames) else read_ecsv(table, path)

@@ -55,6 +55,7 @@ class Template:
                 path=self.path,
                 value=f"{n}, {len(self.normalised)} and {len(self.continuum)} samples",
                 expected="three arrays of one length, at least 2",
+                fix="choose another template",
             )
 
     def __len__(self) -> int:
@@ -104,7 +105,12 @@ def overlap(
 ) -> slice:
     """Slice of the increasing `wavelength` (n,) inside [low, high]; `InputError` where under 2 are."""
     if not low < high:
-        raise InputError("the wavelength range is empty", value=f"{low} to {high}", expected="low < high")
+        raise InputError(
+            "the wavelength range is empty",
+            value=f"{low} to {high}",
+            expected="low < high",
+            fix="pass --wavelength LO HI with LO below HI",
+        )
     start, stop = np.searchsorted(wavelength, [low, high], side="left")
     stop += int(stop < len(wavelength) and wavelength[stop] == high)
     if stop - start < 2:
