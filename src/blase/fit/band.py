@@ -41,7 +41,7 @@ def log_determinant(factor: FloatArray) -> float:
     return 2.0 * float(np.log(factor[:, 0]).sum())
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def inverse_in_band(factor):  # type: ignore[no-untyped-def]
     """Entries of (L L^T)^-1 inside the band of L (n, width), by Takahashi's recursion.
 

@@ -23,7 +23,7 @@ from blase.fit.line_blocks import FloatArray, IntArray, LineBlocks
 from blase.functional.parallel import map_all
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _add_outer_products(band, base, first, length, offset, values, weight):  # type: ignore[no-untyped-def]
     """Add sum_k weight[j, k] v_jk v_jk^T of every line to `band`, whose first row is pixel `base`."""
     for j in range(first.size):
@@ -41,7 +41,7 @@ def _add_outer_products(band, base, first, length, offset, values, weight):  # t
                 )
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _quadratic_forms(inverse, base, first, length, offset, values):  # type: ignore[no-untyped-def]
     """V^T Z V (n_lines, 4, 4) of every line's columns V, Z given inside the band."""
     out = np.zeros((first.size, 4, 4))

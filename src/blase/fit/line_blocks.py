@@ -76,7 +76,7 @@ def _copy(offset, values, index, to_offset, to_values):  # type: ignore[no-untyp
         to_values[to_offset[i] : to_offset[i + 1]] = values[offset[j] : offset[j + 1]]
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _along(first, length, offset, values, weight, n_pixels):  # type: ignore[no-untyped-def]
     out = np.zeros(n_pixels)
     for j in range(first.size):
@@ -89,7 +89,7 @@ def _along(first, length, offset, values, weight, n_pixels):  # type: ignore[no-
     return out
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _adjoint(first, length, offset, values, vector):  # type: ignore[no-untyped-def]
     out = np.zeros((first.size, 4))
     for j in range(first.size):

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def convolve_rows(path, kernel):  # type: ignore[no-untyped-def]
     """Rows (n, taps) of a path, each convolved with `kernel` (k,): (n, taps + k - 1)."""
     n, taps = path.shape
@@ -40,7 +40,7 @@ def pixel_runs(start, taps, lo, hi):  # type: ignore[no-untyped-def]
     return first, np.maximum(first, end)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def add_responses(  # type: ignore[no-untyped-def]
     path,
     start,

@@ -14,7 +14,7 @@ from numba import njit
 from blase.fit.line_blocks import FloatArray, IntArray, LineBlocks
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _fill(first, length, offset, values, weight, begin, row, out):  # type: ignore[no-untyped-def]
     """Inner products of the columns of line i with those of the lines begin[i] ... i."""
     for i in range(first.size):
@@ -50,7 +50,7 @@ def _fill(first, length, offset, values, weight, begin, row, out):  # type: igno
                         out[base + 3] = s3 * weight[k, 3]
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _factor(row, begin, values):  # type: ignore[no-untyped-def]
     """Cholesky factor in place, row by row (George & Liu 1981, ch. 4); the first row that fails, or -1."""
     n = begin.size
@@ -73,7 +73,7 @@ def _factor(row, begin, values):  # type: ignore[no-untyped-def]
     return -1
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _solve(row, begin, values, right):  # type: ignore[no-untyped-def]
     """Solve L L^T x = right in place."""
     n = begin.size
