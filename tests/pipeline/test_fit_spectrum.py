@@ -130,9 +130,21 @@ def test_partly_covered_order_is_cut_with_a_warning(simulation: Simulation, star
 
 def test_hardly_covered_order_is_refused(simulation: Simulation, star: Clone) -> None:
     corner = replace(star, wavelength_range=(8222.0, 8228.0))
-    with pytest.warns(BlaseWarning), pytest.raises(InputError, match="covers too few pixels") as caught:
+    with pytest.raises(InputError, match="covers too few pixels") as caught:
         fit_spectrum(simulation.spectrum, star=corner, rv_guess=20.0, fix={"radial_velocity": 20.0})
     assert "of 320 pixels" in str(caught.value)
+
+
+def test_orders_in_a_gap_of_the_template_are_named_and_left_out(
+    two_orders: tuple[EchelleSpectrum, Clone],
+) -> None:
+    spectrum, clone = two_orders
+    pieces = [[8628.0, 8658.0], [8690.0, 8700.0]]
+    torn = replace(clone, wavelength_range=(8628.0, 8700.0), summary=clone.summary | {"segments": pieces})
+    assert torn.segments == [(8628.0, 8658.0), (8690.0, 8700.0)]
+    with pytest.warns(BlaseWarning, match="does not cover are left out: 1"):
+        result = fit_spectrum(spectrum, star=torn, rv_guess=20.0, folds=0, fix=HELD)
+    assert [order.row for order in result.orders] == [0]
 
 
 def test_template_elsewhere_is_refused(simulation: Simulation, star: Clone) -> None:

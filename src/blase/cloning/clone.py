@@ -38,6 +38,13 @@ class Clone:
     summary: dict[str, Any]
 
     @property
+    def segments(self) -> list[tuple[float, float]]:
+        """Ranges [vacuum Angstrom] inside `wavelength_range` that the template covered, gaps left out."""
+        least, most = self.wavelength_range
+        pieces = self.summary.get("segments", [self.wavelength_range])
+        return [(max(low, least), min(high, most)) for low, high in pieces if low < most and high > least]
+
+    @property
     def converged(self) -> bool:
         """Whether the fit of the template ended by itself, and not for want of iterations."""
         return bool(self.summary.get("converged", True))

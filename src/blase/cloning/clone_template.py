@@ -220,7 +220,9 @@ def _summary(
             + ("is fixed to thermal" if kind == "telluric" else "is held to 1.5 km/s within 15 %")
             + " and gamma is held to its prior; the widths of single lines are not constrained."
         )
+    parts = [template.wavelength[part] for part in template.segments()]
     return out | {
+        "segments": [[float(part[0]), float(part[-1])] for part in parts],
         "residual_rms_native": rms(residual),
         "residual_rms_instrument": rms(blurred_residual(template, residual, resolving_power)),
         "instrument_resolving_power": resolving_power,

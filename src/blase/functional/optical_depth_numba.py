@@ -1,9 +1,9 @@
 """Compiled loops behind `optical_depth`: each line touches only the samples inside its windows.
 
 They hold no lock: whoever calls them may share lines or orders between threads. Far from the core the
-series of w has no branch, near it a block of samples is worked on side by side, loops run over slices from zero,
-and a division by zero is no exception: so the compiler can use vector instructions, which makes sums three to
-six times as fast. Wavelength, centre, sigma and gamma share one unit (Angstrom).
+series of w has no branch, near it a block of samples is worked on side by side, loops run over slices from
+zero, and a division by zero is no exception: so the compiler can use vector instructions, which makes sums
+three to six times as fast. Wavelength, centre, sigma and gamma share one unit (Angstrom).
 """
 
 from __future__ import annotations

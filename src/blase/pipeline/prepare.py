@@ -151,5 +151,7 @@ def reaching(
 def uncovered(pixels: Pixels, clone: Clone, velocity: float) -> NDArray[np.bool_]:
     """Pixels (n_pixels,) whose rest wavelength is outside the template when the star moves at `velocity`."""
     rest = pixels.wavelength / float(doppler_factor(velocity))
-    low, high = clone.wavelength_range
-    return (rest < low) | (rest > high)
+    inside = np.zeros(rest.size, dtype=bool)
+    for low, high in clone.segments:
+        inside |= (rest >= low) & (rest <= high)
+    return ~inside
