@@ -73,7 +73,7 @@ def test_metadata(tmp_path):
     assert (meta.resolving_power, meta.resolving_power_error) == (
         55_000.0,
         1_650.0,
-    ) and meta.flux_unit == "e-/sec"
+    ) and meta.flux_unit == "electron/s"
     assert any("sky was not subtracted (median 10 %" in note for note in meta.notes)
 
 

@@ -92,7 +92,7 @@ class HpfReader:
             history=["read as HPF: vacuum Angstrom, observatory frame, blaze left in the flux", *history],
             notes=[*notes, *_sky_notes(arrays, options)],
             barycentric_velocity=berv,
-            flux_unit=keywords.text(values, "CUNITS") or "",
+            flux_unit=_flux_unit(keywords.text(values, "CUNITS")),
             **keywords.common_metadata({"INSTRUME": "HPF", **values}),
         )
 
@@ -179,3 +179,8 @@ def _velocity(values: dict[str, Any]) -> tuple[float | None, list[str], list[str
         else [f"BRVCORR of the header is {stated:.4f} km/s, computed here {berv:.4f} km/s"]
     )
     return berv, history, notes
+
+
+def _flux_unit(text: str | None) -> str:
+    """The unit as FITS and astropy spell it; the pipeline writes electrons per second as e-/sec."""
+    return (text or "").replace("e-", "electron").replace("/sec", "/s")

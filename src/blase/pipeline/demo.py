@@ -66,9 +66,13 @@ def _compare(result: FitResult, simulation: Simulation) -> dict[str, Any]:
     truth, summary = simulation.truth, result.summary
     before, after, count = _strength_scatter(result, simulation)
     return {
-        "radial_velocity": {"true": truth.radial_velocity, "recovered": summary["radial_velocity"]["value"]},
-        "vsini": {"true": truth.vsini, "recovered": summary["vsini"]["value"]},
-        "resolving_power": {"true": truth.resolving_power, "recovered": summary["resolving_power"]["value"]},
+        name: {
+            "true": getattr(truth, name),
+            "recovered": summary[name]["value"],
+            "error": summary[name]["error"],
+        }
+        for name in ("radial_velocity", "vsini", "resolving_power")
+    } | {
         "strength_scatter_dex": {"before": before, "after": after, "n_lines": count},
         "n_parameters": summary["n_parameters"],
         "n_effective": summary["n_effective"],
@@ -110,7 +114,7 @@ def _nearest(sorted_values: NDArray[np.float64], wanted: NDArray[np.float64]) ->
 
 
 def _text(report: dict[str, Any]) -> list[str]:
-    rows = [("", "true", "recovered")]
+    rows = [("", "true", "recovered", "error")]
     for name, unit, digits in (
         ("radial_velocity", "km/s", 3),
         ("vsini", "km/s", 2),
@@ -122,11 +126,12 @@ def _text(report: dict[str, Any]) -> list[str]:
                 f"{name} [{unit}]" if unit else name,
                 f"{pair['true']:.{digits}f}",
                 f"{pair['recovered']:.{digits}f}",
+                "-" if pair["error"] is None else f"{pair['error']:.{digits}f}",
             )
         )
     scatter = report["strength_scatter_dex"]
     return [
-        *(f"{a:<28}{b:>12}{c:>14}" for a, b, c in rows),
+        *(f"{a:<28}{b:>12}{c:>14}{d:>12}" for a, b, c, d in rows),
         f"scatter of {scatter['n_lines']} line strengths about the truth: "
         f"{scatter['before']:.3f} dex before, "
         f"{scatter['after']:.3f} dex after",

@@ -28,7 +28,7 @@ FloatArray = NDArray[np.float64]
 Progress = Callable[[dict[str, Any]], None]
 
 TOLERANCE = 0.1
-"""A fit ends when a step gains less than this in ln(posterior), a fifth of one standard deviation of one
+"""A fit ends when a step gains less than this in ln(posterior) an order; 0.5 is one standard deviation of one
 parameter."""
 LARGEST_CHANGE = 4.0
 """Prior widths stay within this factor of where they began."""
@@ -199,7 +199,7 @@ def _approach(
             history,
             progress,
             _APPROACH_ITERATIONS,
-            _APPROACH_TOLERANCE,
+            _APPROACH_TOLERANCE * len(pixels),
         )
         state, factor = replace(state, z=solution.z), np.maximum(factor / APPROACH, 1.0)
     return state
@@ -233,7 +233,7 @@ def solve(
     passes = 1 if fixed else _PASSES
     for number in range(1, passes + 1):
         name = stage if fixed else f"{stage}, pass {number}"
-        tolerance = TOLERANCE * (1 if fixed else max(1, 10 - 3 * number))
+        tolerance = TOLERANCE * len(pixels) * (1 if fixed else max(1, 10 - 3 * number))
         current = replace(settings, stellar_prior=state.stellar_prior, telluric_prior=state.telluric_prior)
         objective, solution = _once(
             pixels, current, state, name, history, progress, max_iterations, tolerance
@@ -250,7 +250,7 @@ def solve(
         found = Start(None, wanted, stellar, telluric)
         if checkpoint is not None:
             checkpoint(replace(state, z=solution.z))
-        if tolerance == TOLERANCE and found.settled(state):
+        if tolerance <= TOLERANCE * len(pixels) and found.settled(state):
             break
         current = replace(current, stellar_prior=stellar, telluric_prior=telluric)
         state = replace(found, z=_whitened_anew(objective, solution, pixels, current))
