@@ -38,8 +38,10 @@ HYPERPRIOR_LINES = 2.0
 """Weight of the first guess of a prior width, in lines: it decides where the data determine fewer."""
 APPROACH = 4.0
 """Factor by which enlarged errors shrink from one step to the next on the way from the clone."""
-_APPROACH_ITERATIONS, _APPROACH_TOLERANCE = 8, 3.0
-_PASSES = 8
+_APPROACH_ITERATIONS, _APPROACH_TOLERANCE = 6, 3.0
+_PASSES = 20
+_PASS_ITERATIONS, _PASS_TOLERANCE = 5, 0.3
+"""A pass need not converge while noise and prior widths are still on their way; the last one must."""
 _SETTLED = 0.1
 """Relative change of noise inflation and prior widths below which they have settled."""
 
@@ -230,17 +232,19 @@ def solve(
     if state.z is None:
         current = replace(settings, stellar_prior=state.stellar_prior, telluric_prior=state.telluric_prior)
         state = _approach(pixels, current, state, stage, history, progress)
-    passes = 1 if fixed else _PASSES
-    for number in range(1, passes + 1):
+    settled = fixed
+    for number in range(1, _PASSES + 1):
+        last = settled or number == _PASSES
         name = stage if fixed else f"{stage}, pass {number}"
-        tolerance = TOLERANCE * len(pixels) * (1 if fixed else max(1, 10 - 3 * number))
+        iterations = max_iterations if last else min(max_iterations, _PASS_ITERATIONS)
+        tolerance = TOLERANCE if last else _PASS_TOLERANCE
         current = replace(settings, stellar_prior=state.stellar_prior, telluric_prior=state.telluric_prior)
         objective, solution = _once(
-            pixels, current, state, name, history, progress, max_iterations, tolerance
+            pixels, current, state, name, history, progress, iterations, tolerance * len(pixels)
         )
         posterior, effective = _analyse(objective, slices)
         ratio = posterior.variance
-        if number == passes:
+        if last:
             break
         wanted = _inflated(objective, solution, slices, state.noise_inflation, counts - effective)
         stellar = _learned(objective, solution, ratio, "star", state.stellar_prior, settings.stellar_prior)
@@ -250,10 +254,15 @@ def solve(
         found = Start(None, wanted, stellar, telluric)
         if checkpoint is not None:
             checkpoint(replace(state, z=solution.z))
-        if tolerance <= TOLERANCE * len(pixels) and found.settled(state):
-            break
+        settled = found.settled(state)
         current = replace(current, stellar_prior=stellar, telluric_prior=telluric)
         state = replace(found, z=_whitened_anew(objective, solution, pixels, current))
+    if not settled:
+        solution = replace(
+            solution,
+            converged=False,
+            reason=f"noise and prior widths had not settled after {_PASSES} passes",
+        )
     return Solved(objective, solution, state, effective, posterior, history, _at_bound(state, settings))
 
 
