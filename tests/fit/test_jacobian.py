@@ -108,3 +108,11 @@ def test_only_parameters_with_a_prior_have_columns(make_scene, name):
     free = found.lines.entry[found.lines.entry >= 0]
     np.testing.assert_array_equal(np.sort(np.concatenate([free, found.dense_index])), np.arange(space.size))
     assert np.all(np.linalg.norm(found.to_dense(), axis=0) > 0)
+
+
+def test_power_is_the_sum_of_squares_of_every_order(make_scene):
+    scene = make_scene(edges=(EDGES[:66], EDGES[56:]))
+    found, matrix = jacobian(scene.model, scene.objective.data, scene.space), columns(scene)
+    first = len(EDGES[:66]) - 1
+    expected = [(matrix[:first] ** 2).sum(axis=0), (matrix[first:] ** 2).sum(axis=0)]
+    np.testing.assert_allclose(found.power(), expected, rtol=1e-10, atol=1e-12)

@@ -52,7 +52,7 @@ def test_posterior(pair):
         inner = covariance[np.ix_(entry[free], entry[free])]
         np.testing.assert_allclose(line[np.ix_(free, free)], inner, rtol=1e-6, atol=1e-9)
         np.testing.assert_allclose(
-            cross[free], covariance[np.ix_(entry[free], found.dense_index)], rtol=1e-6, atol=1e-9
+            cross[free], covariance[np.ix_(entry[free], found.shared_index)], rtol=1e-6, atol=1e-9
         )
         assert not line[~free].any() and not cross[~free].any()
 

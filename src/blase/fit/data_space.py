@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 from numba import njit
-from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.linalg import cho_factor, cho_solve
 
 from blase.fit.band import factor_band, inverse_in_band, log_determinant, solve_band
 from blase.fit.jacobian import Jacobian
@@ -147,9 +147,10 @@ class DataSpace:
 class Posterior:
     """Covariance of z, as far as it is wanted.
 
-    `variance` (size,) of every entry; `lines` (n_lines, 4, 4) of the four parameters of every line among each
-    other, zero where frozen; `dense` (m, m) of the dense entries `dense_index`; `cross` (n_lines, 4, m)
-    between them; `log_determinant` of J^T J + 1.
+    `variance` (size,) of every entry; `lines` (n_lines, 4, 4) of the four parameters of every line among
+    each other, zero where frozen; `dense` (m, m) of the dense entries `dense_index`; `cross` (n_lines, 4, k)
+    between lines and the parameters `shared_index` (k,) that all orders share; `log_determinant` of the
+    matrix J^T J + 1.
     """
 
     variance: FloatArray
@@ -157,6 +158,7 @@ class Posterior:
     dense: FloatArray
     cross: FloatArray
     dense_index: IntArray
+    shared_index: IntArray
     entry: IntArray
     log_determinant: float
 
@@ -164,49 +166,61 @@ class Posterior:
 def _posterior(system: DataSpace) -> Posterior:
     derivative = system.derivative
     blocks, m = derivative.lines, system.dense_index.size
-    gram, logarithm = np.eye(m), 0.0
-    coupled, factors = [], []
-    for piece in system._pieces:
-        factor = piece.factor(np.ones(derivative.size))
-        logarithm += log_determinant(factor)
-        solved = solve_band(factor, np.asfortranarray(piece.dense))
+    ones = np.ones(derivative.size)
+
+    def couple(piece: _Piece) -> tuple[FloatArray, FloatArray]:
+        factor = piece.factor(ones)
+        return factor, solve_band(factor, np.asfortranarray(piece.dense))
+
+    coupled = map_all(couple, system._pieces)
+    gram = np.eye(m)
+    for piece, (_, solved) in zip(system._pieces, coupled, strict=True):
         gram[np.ix_(piece.place, piece.place)] += piece.dense.T @ solved
-        coupled.append(solved)
-        factors.append(factor)
     lower = np.linalg.cholesky(gram) if m else gram
     dense = cho_solve((lower, True), np.eye(m)) if m else gram
-    logarithm += 2.0 * float(np.log(np.diag(lower)).sum()) if m else 0.0
-    lines, cross = np.tile(np.eye(4), (len(blocks), 1, 1)), np.zeros((len(blocks), 4, m))
+    logarithm = sum(log_determinant(factor) for factor, _ in coupled)
+    logarithm += 2.0 * float(np.log(np.diag(lower)).sum())
 
-    def work(pair: tuple[_Piece, FloatArray]) -> FloatArray:
-        piece, factor = pair
-        part, inverse = piece.lines, inverse_in_band(factor)
-        return np.asarray(
-            _quadratic_forms(inverse, piece.low, part.first, part.length, part.offset, part.values)
-        )
-
-    all_forms = map_all(work, zip(system._pieces, factors, strict=True))
-    for piece, forms, solved in zip(system._pieces, all_forms, coupled, strict=True):
+    def moments(pair: tuple[_Piece, tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
+        """Covariances (n_lines, 4, 4) of the lines of a piece, and (n_lines, 4, k) with what is shared."""
+        piece, (factor, solved) = pair
         part = piece.lines
-        felt = np.zeros((len(part), 4, m))
-        felt[:, :, piece.place] = _projections(part, piece.low, solved)
-        half = solve_triangular(lower, felt.reshape(-1, m).T, lower=True).T.reshape(felt.shape) if m else felt
-        lines[piece.index] = np.eye(4) - forms + np.einsum("jkm,jlm->jkl", half, half)
-        cross[piece.index] = -felt @ dense
+        forms = _quadratic_forms(
+            inverse_in_band(factor), piece.low, part.first, part.length, part.offset, part.values
+        )
+        felt = _projections(part.first - piece.low, part.length, part.offset, part.values, solved)
+        own = felt @ dense[np.ix_(piece.place, piece.place)]
+        through = np.einsum("jkm,jlm->jkl", own, felt)
+        return np.eye(4) - forms + through, -felt @ dense[np.ix_(piece.place, derivative.shared)]
+
+    lines = np.tile(np.eye(4), (len(blocks), 1, 1))
+    cross = np.zeros((len(blocks), 4, derivative.shared.size))
+    found = map_all(moments, zip(system._pieces, coupled, strict=True))
+    for piece, (among, beyond) in zip(system._pieces, found, strict=True):
+        lines[piece.index], cross[piece.index] = among, beyond
     free = blocks.entry >= 0
     lines *= free[:, :, None] & free[:, None, :]
     cross *= free[:, :, None]
     variance = np.empty(derivative.size)
     variance[blocks.entry[free]] = np.einsum("jkk->jk", lines)[free]
     variance[system.dense_index] = np.diag(dense)
-    return Posterior(variance, lines, dense, cross, system.dense_index, blocks.entry, logarithm)
+    shared_index = system.dense_index[derivative.shared]
+    return Posterior(variance, lines, dense, cross, system.dense_index, shared_index, blocks.entry, logarithm)
 
 
-def _projections(lines: LineBlocks, base: int, columns: FloatArray) -> FloatArray:
-    """Products (n_lines, 4, m) of every line's columns with `columns` (n, m), whose first row is `base`."""
-    out = np.empty((len(lines), 4, columns.shape[1]))
-    for j, (first, n, at) in enumerate(zip(lines.first - base, lines.length, lines.offset, strict=False)):
-        out[j] = lines.values[at : at + 4 * n].reshape(4, n) @ columns[first : first + n]
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def _projections(first, length, offset, values, columns):  # type: ignore[no-untyped-def]
+    """Products (n_lines, 4, m) of the columns of every line with `columns` (n, m)."""
+    out = np.zeros((first.size, 4, columns.shape[1]))
+    for j in range(first.size):
+        n, at = length[j], offset[j]
+        for m in range(columns.shape[1]):
+            column = columns[first[j] : first[j] + n, m]
+            for k in range(4):
+                total = 0.0
+                for i in range(n):
+                    total += values[at + k * n + i] * column[i]
+                out[j, k, m] = total
     return out
 
 

@@ -63,6 +63,7 @@ class Jacobian:
     lines : columns of single lines.
     tiles : columns of everything else, and of the few very broad lines, order by order.
     dense_index : (m,) their entries of z.
+    shared : (k,) which of them are single numbers that all orders share.
     """
 
     size: int
@@ -71,6 +72,7 @@ class Jacobian:
     lines: LineBlocks
     tiles: list[Tile]
     dense_index: IntArray
+    shared: IntArray
 
     @property
     def n_pixels(self) -> int:
@@ -98,15 +100,15 @@ class Jacobian:
             np.add.at(out, self.dense_index[tile.place], tile.columns.T @ vector[tile.rank])
         return out
 
-    def power(self, pixels: slice) -> FloatArray:
-        """Sum of squares (size,) of every column over some pixels of the data."""
-        inside = np.zeros(self.n_pixels)
-        inside[self.rank[pixels]] = 1.0
-        out = np.zeros(self.size)
+    def power(self) -> FloatArray:
+        """Sum of squares (n_orders, size) of every column over the pixels of every order."""
+        out, squared = np.zeros((len(self.tiles), self.size)), self.lines.squared()
         free = self.lines.entry >= 0
-        out[self.lines.entry[free]] = self.lines.squared().adjoint(inside)[free]
-        for tile in self.tiles:
-            np.add.at(out, self.dense_index[tile.place], (tile.columns**2).T @ inside[tile.rank])
+        for row, tile in zip(out, self.tiles, strict=True):
+            inside = np.zeros(self.n_pixels)
+            inside[tile.rank] = 1.0
+            row[self.lines.entry[free]] = squared.adjoint(inside)[free]
+            row[self.dense_index[tile.place]] = (tile.columns**2).sum(axis=0)
         return out
 
     def dense_rows(self, low: int, high: int) -> tuple[FloatArray, IntArray]:
@@ -312,6 +314,12 @@ def _continuum_columns(model: SpectrumModel, order: OrderModel, spectra: OrderSp
         return (seen[:, None] * order.continuum.basis).numpy()
 
 
+def _shared_names(space: ParameterSpace) -> list[str]:
+    """Free parameters that are neither of single lines nor of single orders."""
+    of_lines = (n for n in space.slices if n.rsplit(".", 1)[1] not in LINE_PARAMETERS)
+    return [n for n in of_lines if not n.startswith("orders.")]
+
+
 def _tangents(model: SpectrumModel, space: ParameterSpace, order: OrderModel) -> dict[str, FloatArray]:
     """Derivatives of the optical depth of every absorber of which something shared by all lines is free."""
     moved = {_SHARED[name][0] for name in space.slices if name in _SHARED}
@@ -332,9 +340,9 @@ def _order_columns(
 ) -> tuple[FloatArray, IntArray]:
     """Columns (n_pixels, k) that one order has of the parameters not of single lines; their entries of z."""
     order = model.orders[number]
-    names = [n for n in space.slices if n.rsplit(".", 1)[1] not in LINE_PARAMETERS]
+    names = _shared_names(space)
     own = f"orders.{number}.continuum.coefficients"
-    optics = [n for n in names if n not in _SHARED and not n.startswith("orders.")]
+    optics = [n for n in names if n not in _SHARED]
     found = _optics_columns(model, order, spectra, optics)
     for view in seen:
         wanted = [n for n in names if n in _SHARED and _SHARED[n][0] == view.absorber.prefix]
@@ -415,4 +423,6 @@ def jacobian(model: SpectrumModel, data: Data, space: ParameterSpace) -> Jacobia
         Tile(rank[pixels], columns, np.searchsorted(dense_index, entries))
         for (columns, entries), pixels in zip(parts, slices, strict=True)
     ]
-    return Jacobian(space.size, rank, borders, blocks.take(narrow), tiles, dense_index)
+    scalars = [space.slices[name].start for name in _shared_names(space)]
+    shared = np.searchsorted(dense_index, np.array(scalars, dtype=np.int64))
+    return Jacobian(space.size, rank, borders, blocks.take(narrow), tiles, dense_index, shared)

@@ -101,14 +101,14 @@ def order_slices(pixels: list[Pixels]) -> list[slice]:
     return [slice(int(end) - p.flux.numel(), int(end)) for p, end in zip(pixels, ends, strict=True)]
 
 
-def _analyse(objective: Objective[SpectrumModel], slices: list[slice]) -> tuple[Posterior, FloatArray]:
+def _analyse(objective: Objective[SpectrumModel]) -> tuple[Posterior, FloatArray]:
     """Posterior where the model stands, and the effective number of parameters of every order.
 
     Each parameter counts where the data that determine it lie.
     """
     derivative = jacobian(objective.model, objective.data, objective.space)
     posterior = NormalEquations(derivative).posterior
-    power = np.array([derivative.power(where) for where in slices])
+    power = derivative.power()
     total = power.sum(axis=0)
     return posterior, (power / np.where(total > 0, total, 1.0)) @ (1 - posterior.variance)
 
@@ -242,7 +242,7 @@ def solve(
         objective, solution = _once(
             pixels, current, state, name, history, progress, iterations, tolerance * len(pixels)
         )
-        posterior, effective = _analyse(objective, slices)
+        posterior, effective = _analyse(objective)
         ratio = posterior.variance
         if last:
             break

@@ -58,7 +58,6 @@ def line_covariances(solved: Solved, prefix: str, count: int) -> FloatArray:
     The first parameter is in km/s, the others are natural logarithms of what the line has in the end.
     """
     posterior, space = solved.posterior, solved.objective.space
-    m = posterior.dense_index.size
     entry, width = np.full((count, 4), -1, dtype=np.int64), np.zeros((count, 4))
     shared, shared_width = np.full(4, -1, dtype=np.int64), np.zeros(4)
     for k, kind in enumerate(LINE_PARAMETERS):
@@ -68,35 +67,37 @@ def line_covariances(solved: Solved, prefix: str, count: int) -> FloatArray:
             width[:, k] = space.priors[f"{prefix}.lines.{kind}"].width.reshape(-1).numpy()
         scale = space.slices.get(f"{prefix}.lines.{kind}_scale")
         if scale is not None:
-            shared[k] = np.searchsorted(posterior.dense_index, scale.start)
+            shared[k] = int(np.flatnonzero(posterior.shared_index == scale.start)[0])
             shared_width[k] = float(space.priors[f"{prefix}.lines.{kind}_scale"].width)
-    own, cross = _own_moments(solved, entry, m)
+    own, cross = _own_moments(solved, entry)
     own = own * width[:, :, None] * width[:, None, :]
     has = shared >= 0
     mixed = np.zeros((count, 4, 4))  # of a line's parameter k with the scale of parameter l
     mixed[:, :, has] = cross[:, :, shared[has]] * width[:, :, None] * shared_width[has]
     common = np.zeros((4, 4))
-    common[np.ix_(has, has)] = posterior.dense[np.ix_(shared[has], shared[has])] * np.outer(
+    place = np.searchsorted(posterior.dense_index, posterior.shared_index[shared[has]])
+    common[np.ix_(has, has)] = posterior.dense[np.ix_(place, place)] * np.outer(
         shared_width[has], shared_width[has]
     )
     return np.asarray(own + mixed + mixed.transpose(0, 2, 1) + common)
 
 
-def _own_moments(solved: Solved, entry: NDArray[np.int64], m: int) -> tuple[FloatArray, FloatArray]:
-    """Whitened covariances (n, 4, 4) of lines with the entries `entry`, and (n, 4, m) with the dense ones."""
+def _own_moments(solved: Solved, entry: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
+    """Whitened covariances (n, 4, 4) of lines with the entries `entry`, and (n, 4, k) with shared ones."""
     posterior = solved.posterior
+    shared = np.searchsorted(posterior.dense_index, posterior.shared_index)
     row_of = np.full(solved.objective.space.size, -1, dtype=np.int64)
     free = posterior.entry >= 0
     row_of[posterior.entry[free]] = np.nonzero(free)[0]
     row = np.where(entry >= 0, row_of[entry], -1).max(axis=1, initial=-1)
-    own, cross = np.zeros((len(entry), 4, 4)), np.zeros((len(entry), 4, m))
+    own, cross = np.zeros((len(entry), 4, 4)), np.zeros((len(entry), 4, shared.size))
     single = row >= 0
     own[single], cross[single] = posterior.lines[row[single]], posterior.cross[row[single]]
     for j in np.flatnonzero(~single & (entry >= 0).any(axis=1)):  # very broad lines are dense themselves
         k = np.flatnonzero(entry[j] >= 0)
         place = np.searchsorted(posterior.dense_index, entry[j, k])
         own[j][np.ix_(k, k)] = posterior.dense[np.ix_(place, place)]
-        cross[j, k] = posterior.dense[place]
+        cross[j, k] = posterior.dense[np.ix_(place, shared)]
     return own, cross
 
 
