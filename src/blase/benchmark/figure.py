@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator, StrMethodFormatter
 
 _JOBS = {"gradient": ("value + gradient", "#0072b2", "o"), "step": ("structured step", "#d55e00", "s")}
 _TITLES = {"lines": "lines, on all samples", "samples": "samples, at constant density of lines"}
@@ -31,6 +32,8 @@ def _draw(axes: Axes, series: Mapping[str, Any], size: str) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xticks(x, [f"{value:,}" for value in x])
-    axes.minorticks_off()
+    axes.xaxis.set_minor_locator(NullLocator())
+    for which in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        which(StrMethodFormatter("{x:g}"))
     axes.grid(alpha=0.3, lw=0.5)
     axes.legend(frameon=False, fontsize=9)

@@ -49,9 +49,9 @@ def _memory() -> float | None:
 
 
 def _load() -> float | None:
-    """Processes that wanted to run, on average over the last 5 minutes, the benchmark's own included."""
+    """Processes that wanted to run, on average over the last minute."""
     try:
-        return round(os.getloadavg()[1], 1)
+        return round(os.getloadavg()[0], 1)
     except (OSError, AttributeError):
         return None
 

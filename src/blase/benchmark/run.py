@@ -26,6 +26,7 @@ def run_benchmark(
     `wavelength_file` holds the wavelengths of a PHOENIX template that keeps them apart. `progress` is called
     with the name of every piece as its `stage`. Raises InputError where the template is at fault.
     """
+    machine = describe_machine()  # now, so that its load is that of others
     with tempfile.TemporaryDirectory(prefix="blase-bench-") as name:
         case = Case.create(Path(name), settings, wavelength_file=wavelength_file)
         pieces = {}
@@ -36,7 +37,7 @@ def run_benchmark(
             pieces[piece] = measure(piece, case.folder)
     return {
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": describe_machine(),
+        "machine": machine,
         "settings": settings.plain(),
         "pieces": pieces,
         "comparison": compare(pieces),

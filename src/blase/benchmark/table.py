@@ -11,8 +11,8 @@ _NOTES = """\
 Every job runs in a process of its own, after a small one that is not counted, so that compilation is in none;
 its memory is given with what it added to that of the libraries and of the small one. Both sides start from
 the same lines; blasé's time begins with the search for them, and its residual is bounded from above by the
-objective. The pseudo-Voigt profile is off by up to 1 % of the peak. Other work on the machine makes times
-longer: see the load."""
+objective. The pseudo-Voigt profile is off by up to 1 % of the peak. Times mean
+little where the load before is not far below the number of cores."""
 
 
 def to_markdown(bench: Mapping[str, Any]) -> str:
@@ -52,8 +52,8 @@ def _heading(bench: Mapping[str, Any]) -> str:
     name = str(settings["star"]).rpartition("/")[2]
     return (
         f"Template `{name}`, {low:g}-{high:g} Å. {machine['processor']}, {machine['cores']} cores, "
-        f"{machine['memory_gb']} GB, {machine['system']}, load {machine['load']}; {threads['blase']} threads "
-        f"(torch: {threads['torch']}); "
+        f"{machine['memory_gb']} GB, {machine['system']}, load before {machine['load']}; "
+        f"{threads['blase']} threads (torch: {threads['torch']}); "
         + ", ".join(f"{k} {v}" for k, v in versions.items())
         + f". {bench['measured']}."
     )
