@@ -1,5 +1,5 @@
 # `make demo` and `make test` set up everything that they need in .venv, once, and again when the
-# dependencies change. Variables: PYTHON (3.11 or later), ARGS (for the demo, or for pytest), WORKERS,
+# dependencies change. Variables: PYTHON (3.11 or later), ARGS (for the command that is run), WORKERS,
 # TORCH_INDEX (an index to take torch from, such as https://download.pytorch.org/whl/cpu).
 
 PYTHON ?= python3
@@ -19,7 +19,7 @@ export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs format clean
+.PHONY: help demo bench validate test lint docs format clean
 
 help:
 	@echo "make demo    simulate an observation, fit it, leave the files in demo-output/"
@@ -27,23 +27,33 @@ help:
 	@echo "make lint    ruff, mypy and the import contract"
 	@echo "make docs    build the documentation into docs/_build/html/"
 	@echo "make format  let ruff sort imports and format"
+	@echo "make bench   measure time and memory, refresh the numbers in docs/bench/"
+	@echo "make validate  fit many simulated orders: do the errors cover the truth?"
 	@echo "make clean   remove everything that make made, .venv included"
 
 demo: $(STAMP)
 	$(BIN)/blase demo -o demo-output --overwrite $(ARGS)
 
+# The documentation shows the run on the embedded template, so another one (ARGS="--star FILE") stays out of it.
+bench: $(STAMP)
+	$(BIN)/blase bench -o bench-output --overwrite $(ARGS)
+	$(if $(ARGS),,cp bench-output/bench.md bench-output/bench.png docs/bench/)
+
+validate: $(STAMP)
+	$(BIN)/python benchmarks/validate.py $(ARGS)
+
 test: $(STAMP)
 	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(WORKERS) $(ARGS)
 
 lint: $(STAMP)
-	$(BIN)/ruff check src tests docs
-	$(BIN)/ruff format --check src tests docs
+	$(BIN)/ruff check src tests docs benchmarks
+	$(BIN)/ruff format --check src tests docs benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
 format: $(STAMP)
-	$(BIN)/ruff check --fix src tests docs
-	$(BIN)/ruff format src tests docs
+	$(BIN)/ruff check --fix src tests docs benchmarks
+	$(BIN)/ruff format src tests docs benchmarks
 
 docs: $(DOCS_STAMP)
 	rm -rf docs/api
@@ -66,6 +76,6 @@ $(DOCS_STAMP): $(STAMP)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist docs/_build docs/api demo-output .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf $(VENV) build dist docs/_build docs/api demo-output bench-output .pytest_cache .mypy_cache .ruff_cache \
 	  .import_linter_cache .hypothesis
 	find src tests -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -16,7 +16,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "bench/*.md"]
 templates_path = ["_templates"]
 default_role = "code"
 # A class that its package re-exports has two addresses; either is right as the target of a type hint.

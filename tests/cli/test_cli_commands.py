@@ -468,7 +468,7 @@ def test_warnings_are_plain_and_shown_once(
         assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("command", [[], ["clone"], ["fit"], ["demo"], ["info"]])
+@pytest.mark.parametrize("command", [[], ["clone"], ["fit"], ["demo"], ["info"], ["bench"]])
 def test_help_shows_an_example(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command, "--help"]) == 0
     text = capsys.readouterr().out

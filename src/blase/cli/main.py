@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
+from blase.cli.bench import bench
 from blase.cli.clone import clone
 from blase.cli.demo import demo
 from blase.cli.fit import fit
@@ -40,7 +41,7 @@ app = typer.Typer(
     "130 interrupted.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for command in (clone, fit, demo, info):
+for command in (clone, fit, demo, info, bench):
     app.command()(command)
 
 

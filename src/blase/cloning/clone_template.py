@@ -55,7 +55,7 @@ def clone_template(
     wavelength_range : part of the template to clone, vacuum Angstrom.
     prominence : depth by which a minimum must stand out, in units of the continuum; 0.002 by default.
     instrument_resolving_power : at which `residual_rms_instrument` is given.
-    progress : called with `stage`, `iteration`, `total`, `residual_rms` and `message`.
+    progress : called with `stage`, `iteration`, `total`, `residual_rms`, `objective` and `message`.
 
     Raises
     ------
@@ -174,6 +174,7 @@ def _fit(
                     "iteration": iteration,
                     "total": iterations,
                     "residual_rms": None,
+                    "objective": value,
                     "message": f"{len(lines)} lines, objective {value:.4g}",
                 }
             )

@@ -26,12 +26,15 @@ OUTPUT_FILES = frozenset(
         "model.safetensors",
         "clone.safetensors",
         "report.html",
+        "bench.json",
+        "bench.md",
+        "bench.png",
     }
 )
 """Every file name that blasé writes into an output directory."""
 
-OUTPUT_MARK = "summary.json"
-"""The file by which an output directory of blasé is known."""
+OUTPUT_MARKS = ("summary.json", "bench.json")
+"""The files by either of which an output directory of blasé is known."""
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
@@ -91,7 +94,7 @@ def check_output(path: str | Path, *, overwrite: bool = False) -> None:
     """Raise `InputError` unless a result may be written to the directory `path`; touches nothing.
 
     An existing path is refused without `overwrite`. With it, only an empty directory or one that blasé
-    wrote (it holds `summary.json` and nothing but blasé's own files) may be replaced.
+    wrote (it holds `summary.json` or `bench.json`, and nothing but blasé's own files) may be replaced.
     """
     target = Path(path)
     if not os.path.lexists(target):
@@ -145,9 +148,9 @@ def _check_replaceable(target: Path) -> None:
     names = {entry.name for entry in target.iterdir()}
     if not names:
         return
-    if OUTPUT_MARK not in names:
+    if names.isdisjoint(OUTPUT_MARKS):
         raise InputError(
-            f"is not an output of blasé (it holds no {OUTPUT_MARK}), so it is not overwritten",
+            f"is not an output of blasé (it holds no {' or '.join(OUTPUT_MARKS)}), so it is not overwritten",
             path=target,
             fix="choose another -o",
             value=f"{len(names)} other entries",

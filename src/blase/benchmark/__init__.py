@@ -1,0 +1,1 @@
+"""What blasé costs on this machine, beside what the same job costs with windows of a fixed size."""

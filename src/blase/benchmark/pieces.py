@@ -1,0 +1,94 @@
+"""What is measured, one function each; all of them take the case and return numbers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from blase.benchmark.adam import LEARNING_RATE, minimise_with_adam
+from blase.benchmark.baseline import EXACT_BATCH, FixedWindows, exact_windows
+from blase.benchmark.case import Case
+from blase.benchmark.native import NativeMisfit, OpticalDepth, our_optical_depth
+from blase.benchmark.order import fit_order
+from blase.benchmark.scaling import measure_scaling
+from blase.benchmark.timing import median_seconds
+from blase.cloning import clone_template
+from blase.cloning.clone_template import DEFAULT_PROMINENCE
+from blase.cloning.find_lines import find_lines, typical_widths
+from blase.cloning.residual import rms_bound
+from blase.cloning.template_model import voigt_lines
+
+Piece = Callable[[Case], dict[str, Any]]
+
+
+def clone(case: Case) -> dict[str, Any]:
+    """Clone the template; `history` bounds the residual after every iteration from above."""
+    template, history = case.template(), []
+    start = time.perf_counter()
+
+    def listen(event: dict[str, Any]) -> None:
+        bound = rms_bound(event["objective"], len(template))
+        history.append({"seconds": time.perf_counter() - start, "residual_rms_bound": bound})
+
+    made = clone_template(template, progress=listen)
+    seconds = time.perf_counter() - start
+    made.write(case.folder / "clone")
+    kept = ("n_lines", "n_samples", "residual_rms_native", "converged", "stop_reason")
+    return {"seconds": seconds, **{k: made.summary[k] for k in kept}, "history": history}
+
+
+def _gradient(case: Case, tau: OpticalDepth, repeats: int) -> dict[str, Any]:
+    misfit = NativeMisfit(voigt_lines(case.lines()), tau, case.tensors()[1])
+    return {"seconds": median_seconds(misfit.gradient, repeats=repeats), "repeats": repeats}
+
+
+def gradient(case: Case) -> dict[str, Any]:
+    """Misfit of the clone and its gradient, through `blase.functional.optical_depth`."""
+    return _gradient(case, our_optical_depth(case.tensors()[0]), case.settings.repeats)
+
+
+def baseline_gradient(case: Case) -> dict[str, Any]:
+    """The same with pseudo-Voigt profiles in fixed windows."""
+    wavelength, _ = case.tensors()
+    centre = voigt_lines(case.lines()).centre
+    windows = FixedWindows(wavelength, centre, window=case.settings.window)
+    return _gradient(case, windows, min(case.settings.repeats, 3))
+
+
+def baseline_exact_gradient(case: Case) -> dict[str, Any]:
+    """The same with exact Voigt profiles in fixed windows, a batch of lines at a time."""
+    wavelength, _ = case.tensors()
+    centre = voigt_lines(case.lines()).centre
+    windows = exact_windows(wavelength, centre, window=case.settings.window)
+    return _gradient(case, windows, 1) | {"lines_at_once": EXACT_BATCH}
+
+
+def baseline_adam(case: Case) -> dict[str, Any]:
+    """Adam from the lines as they are found, with pseudo-Voigt profiles in fixed windows."""
+    template = case.template()
+    wavelength, target = case.tensors()
+    widths = typical_widths(template.wavelength, template.normalised, prominence=DEFAULT_PROMINENCE)
+    found = find_lines(template.wavelength, template.normalised, widths, prominence=DEFAULT_PROMINENCE)
+    lines = voigt_lines(found)
+    windows = FixedWindows(wavelength, lines.centre, window=case.settings.window)
+    history = minimise_with_adam(NativeMisfit(lines, windows, target), epochs=case.settings.epochs)
+    return {
+        "seconds": history[-1]["seconds"],
+        "n_lines": len(found),
+        "learning_rate": LEARNING_RATE,
+        "residual_rms": history[-1]["residual_rms"],
+        "history": history,
+    }
+
+
+PIECES: dict[str, Piece] = {
+    "clone": clone,
+    "gradient": gradient,
+    "baseline_gradient": baseline_gradient,
+    "baseline_exact_gradient": baseline_exact_gradient,
+    "baseline_adam": baseline_adam,
+    "fit": fit_order,
+    "scaling": measure_scaling,
+}
+"""In the order in which they are run; the first makes the clone that most others need."""
