@@ -44,6 +44,12 @@ def small_result(converged: bool = True) -> FitResult:
     return FitResult(summary=summary, lines=QTable({"line_id": [0]}), orders=(), template=table, state={})
 
 
+class FakeTemplate(str):
+    """A template as its name."""
+
+    notes: tuple[str, ...] = ()
+
+
 @dataclass
 class FakeClone:
     """What the commands need of a clone."""
@@ -78,9 +84,9 @@ class Stage:
             [wave, wave + 200.0], [np.ones(200)] * 2, [np.ones(200)] * 2, wavelength_unit="Angstrom"
         )
 
-    def read_template(self, source: str, **options: Any) -> str:
+    def read_template(self, source: str, **options: Any) -> FakeTemplate:
         self.calls.setdefault("read_template", []).append((source, options))
-        return f"template {source}"
+        return FakeTemplate(f"template {source}")
 
     def clone_template(self, template: str, *, progress: Any, **options: Any) -> FakeClone:
         self.calls["clone_template"] = (template, options)

@@ -200,7 +200,11 @@ def test_units_of_a_template(tmp_path: Path, table: Table, star: Path, role: str
     prefix = "--template" if role == "star" else "--telluric"
     assert run(*command, "-o", tmp_path / "none") == 2
     assert f"{prefix}-wavelength-unit" in capsys.readouterr().err
-    assert run(*command, "-o", tmp_path / "out", f"{prefix}-wavelength-unit", "nm") == 0
+    command += [f"{prefix}-wavelength-unit", "nm"]
+    assert run(*command, "-o", tmp_path / "out") == 0
+    assert f"{prefix}-medium air shifts it" in capsys.readouterr().err
+    assert run(*command, "-o", tmp_path / "out", "--overwrite", f"{prefix}-medium", "vacuum") == 0
+    assert "shifts it" not in capsys.readouterr().err
 
 
 def test_a_clone_knows_its_units(tmp_path: Path, table: Table, star: Path, capsys: Capture) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from blase.cli.components import say_assumed_medium
 from blase.cli.messages import NOT_CONVERGED, say
 from blase.cli.options import (
     DownloadOption,
@@ -94,6 +95,8 @@ def clone(
             effective_temperature=teff,
             download=download,
         )
+        if not quiet:
+            say_assumed_medium(source, template, "--medium")
         made = clone_template(
             source,
             kind="telluric" if telluric else "stellar",

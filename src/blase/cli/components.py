@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blase.cli.messages import say
 from blase.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def load_component(
     wavelength_file: Path | None = None,
     teff: float | None = None,
     download: bool = False,
+    quiet: bool = False,
 ) -> Any:
     """Return the clone in the directory `source`, or the template that `source` names.
 
@@ -58,7 +60,7 @@ def load_component(
 
     if not is_clone(Path(source)):
         try:
-            return read_template(
+            template = read_template(
                 source,
                 wavelength_unit=wavelength_unit,
                 medium=medium,
@@ -70,6 +72,9 @@ def load_component(
             )
         except InputError as error:
             raise _about_template(error, flag) from error
+        if not quiet:
+            say_assumed_medium(template, source, f"{flag}-medium")
+        return template
     of_template = {
         f"{flag}-wavelength-unit": wavelength_unit,
         f"{flag}-medium": medium,
@@ -88,6 +93,14 @@ def load_component(
             fix="give it to blase clone, or give the template itself to blase fit",
         )
     return Clone.read(Path(source))
+
+
+def say_assumed_medium(template: Any, source: str, flag: str) -> None:
+    """Warn where the wavelengths of a template were taken as vacuum though nothing says so."""
+    from blase.templates.raw import VACUUM_ASSUMED
+
+    if VACUUM_ASSUMED in template.notes:
+        say(f"warning: {source}: {VACUUM_ASSUMED}: {flag} air shifts it by some 80 km/s")
 
 
 def refuse_without(needed: str, options: Mapping[str, object]) -> None:

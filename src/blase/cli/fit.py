@@ -186,6 +186,7 @@ def fit(
             stellar = load_component(
                 star,
                 flag="--template",
+                quiet=quiet,
                 resolving_power=star_power,
                 span=reach,
                 wavelength_unit=template_wavelength_unit,
@@ -197,6 +198,7 @@ def fit(
             atmosphere = telluric and load_component(
                 telluric,
                 flag="--telluric",
+                quiet=quiet,
                 resolving_power=telluric_power,
                 span=reach,
                 wavelength_unit=telluric_wavelength_unit,

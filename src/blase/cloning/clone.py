@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from blase.containers.atomic import atomic_directory
 from blase.containers.line_list import LineList
@@ -62,7 +62,7 @@ class Clone:
         summary (the wall time, which would otherwise miss the writing).
         """
         with atomic_directory(directory, overwrite=overwrite) as folder:
-            save_file(self._tensors(), folder / _TENSORS)
+            (folder / _TENSORS).write_bytes(save(self._tensors()))  # readable by all, which save_file is not
             self.lines.write(folder / _LINES, meta={"kind": self.kind})
             summary = {**self.summary, **(late_summary() if late_summary is not None else {})}
             text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False)

@@ -53,9 +53,11 @@ def strained_parameters(solved: Solved) -> list[str]:
                 f"{name} ended {abs(z[where.start]):.1f} prior widths from its prior: the model is strained"
             )
     if "upper_limit_95" in (vsini := _vsini(solved)):
-        found.append(
+        limit = (
             f"rotation is not seen: vsini is below {vsini['upper_limit_95']:.3g} km/s with 95 % probability"
         )
+        strained = any("log_sigma_scale" in text for text in found)
+        found.append(limit + (", if the strained line widths are believed" if strained else ""))
     found.extend(
         f"the prior width of {name} ended at its bound: lines depart farther from the clone than is allowed"
         for name in solved.widest

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from blase.containers.units import to_vacuum_angstrom
 from blase.errors import InputError
 from blase.templates.flatten import flatten, padded_slice
-from blase.templates.raw import RawTemplate
+from blase.templates.raw import VACUUM_ASSUMED, RawTemplate
 from blase.templates.sampling import check_sampling
 from blase.templates.template import Template, overlap
 
@@ -157,11 +157,7 @@ def _vacuum(raw: RawTemplate, path: str | None) -> tuple[Array, list[str]]:
     wavelength = to_vacuum_angstrom(raw.wavelength, raw.unit, medium=medium, path=path)
     if medium == "air":
         return wavelength, ["wavelengths converted from air to vacuum"]
-    if raw.medium is None:
-        return wavelength, [
-            "wavelengths taken as vacuum (the file does not say; --medium air if they are not)"
-        ]
-    return wavelength, []
+    return wavelength, [] if raw.medium else [VACUUM_ASSUMED]
 
 
 def _clean(wavelength: Array, raw: RawTemplate, path: str | None) -> tuple[Array, Array, Array, list[str]]:

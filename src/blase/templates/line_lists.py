@@ -26,6 +26,7 @@ from blase.containers.units import to_vacuum_angstrom
 from blase.errors import InputError
 from blase.templates.elements import abundance_of, mass_of
 from blase.templates.line_formats import RawLines
+from blase.templates.raw import VACUUM_ASSUMED
 from blase.templates.template import LineTemplate
 
 Array = NDArray[np.float64]
@@ -83,6 +84,7 @@ def build_line_template(
     notes = [
         f"{raw.form} of {len(centre):,} lines, wavelengths in {stated}"
         + (" (converted to vacuum)" if stated == "air" else ""),
+        *([] if medium or raw.medium else [VACUUM_ASSUMED]),
         *strength_notes,
         f"{(~kept).sum():,} lines too weak or without a wavelength were left out",
         *_width_notes(temperature, effective_temperature is None, microturbulence, n_default),

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+VACUUM_ASSUMED = "wavelengths taken as vacuum (the file does not say; state the medium if they are in air)"
+"""The note of a template or line list that does not say whether it is in air or in vacuum."""
 _FAINTEST = 0.01  # of the continuum, below which flux / normalised is not used to find it
 
 
