@@ -70,7 +70,7 @@ def _quadratic_forms(inverse, base, first, length, offset, values):  # type: ign
 
 
 @dataclass(frozen=True)
-class _Piece:
+class Piece:
     """Pixels `low` ... `high` - 1 with the lines inside them and the dense columns felt there.
 
     `dense` (high - low, m) are columns, `place` (m,) their place among all dense parameters.
@@ -99,7 +99,7 @@ class DataSpace:
     def __init__(self, derivative: Jacobian) -> None:
         self.derivative = derivative
         self.dense_index = derivative.dense_index
-        self._pieces = _cut(derivative)
+        self.pieces = _cut(derivative)
 
     def solve(self, damping: FloatArray, vector: FloatArray) -> FloatArray:
         """Solution (size,) of (J^T J + 1 + diag(damping)) x = `vector`."""
@@ -119,21 +119,21 @@ class DataSpace:
         m = root.size
         out, gram, pull = np.empty_like(right), np.eye(m), np.zeros(m)
 
-        def work(piece: _Piece) -> tuple[FloatArray, FloatArray]:
+        def work(piece: Piece) -> tuple[FloatArray, FloatArray]:
             columns = piece.dense * root[piece.place]
             both = np.column_stack([right[piece.low : piece.high], columns])
             return columns, solve_band(piece.factor(scale), both)
 
         coupled = []
-        solutions = map_all(work, self._pieces)
-        for piece, (columns, solved) in zip(self._pieces, solutions, strict=True):
+        solutions = map_all(work, self.pieces)
+        for piece, (columns, solved) in zip(self.pieces, solutions, strict=True):
             out[piece.low : piece.high] = solved[:, 0]
             coupled.append(solved[:, 1:])
             gram[np.ix_(piece.place, piece.place)] += columns.T @ solved[:, 1:]
             pull[piece.place] += columns.T @ solved[:, 0]
         if m:
             answer = cho_solve(cho_factor(gram, lower=True), pull)
-            for piece, columns in zip(self._pieces, coupled, strict=True):
+            for piece, columns in zip(self.pieces, coupled, strict=True):
                 out[piece.low : piece.high] -= columns @ answer[piece.place]
         return out
 
@@ -166,7 +166,7 @@ def _posterior(system: DataSpace) -> Posterior:
     blocks, m = derivative.lines, system.dense_index.size
     gram, logarithm = np.eye(m), 0.0
     coupled, factors = [], []
-    for piece in system._pieces:
+    for piece in system.pieces:
         factor = piece.factor(np.ones(derivative.size))
         logarithm += log_determinant(factor)
         solved = solve_band(factor, np.asfortranarray(piece.dense))
@@ -178,15 +178,15 @@ def _posterior(system: DataSpace) -> Posterior:
     logarithm += 2.0 * float(np.log(np.diag(lower)).sum()) if m else 0.0
     lines, cross = np.tile(np.eye(4), (len(blocks), 1, 1)), np.zeros((len(blocks), 4, m))
 
-    def work(pair: tuple[_Piece, FloatArray]) -> FloatArray:
+    def work(pair: tuple[Piece, FloatArray]) -> FloatArray:
         piece, factor = pair
         part, inverse = piece.lines, inverse_in_band(factor)
         return np.asarray(
             _quadratic_forms(inverse, piece.low, part.first, part.length, part.offset, part.values)
         )
 
-    all_forms = map_all(work, zip(system._pieces, factors, strict=True))
-    for piece, forms, solved in zip(system._pieces, all_forms, coupled, strict=True):
+    all_forms = map_all(work, zip(system.pieces, factors, strict=True))
+    for piece, forms, solved in zip(system.pieces, all_forms, coupled, strict=True):
         part = piece.lines
         felt = np.zeros((len(part), 4, m))
         felt[:, :, piece.place] = _projections(part, piece.low, solved)
@@ -210,7 +210,7 @@ def _projections(lines: LineBlocks, base: int, columns: FloatArray) -> FloatArra
     return out
 
 
-def _cut(derivative: Jacobian) -> list[_Piece]:
+def _cut(derivative: Jacobian) -> list[Piece]:
     """Cut the pixels where an order ends and no line reaches across."""
     lines, n = derivative.lines, derivative.n_pixels
     borders = derivative.borders[
@@ -221,5 +221,5 @@ def _cut(derivative: Jacobian) -> list[_Piece]:
     for low, high in pairwise(edges):
         index = np.flatnonzero((lines.first >= low) & (lines.first < high) & (lines.length > 0))
         dense, place = derivative.dense_rows(int(low), int(high))
-        pieces.append(_Piece(int(low), int(high), lines.take(index), index, dense, place))
+        pieces.append(Piece(int(low), int(high), lines.take(index), index, dense, place))
     return pieces
