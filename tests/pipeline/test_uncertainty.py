@@ -9,9 +9,12 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from blase.cloning import Clone
+from blase.containers import EchelleSpectrum
 from blase.fit.equivalent_width import equivalent_width
 from blase.fit.jacobian import jacobian
 from blase.fit.line_columns import LINE_PARAMETERS
+from blase.functional.voigt import optical_depth_reference
+from blase.pipeline import fit_spectrum
 from blase.pipeline.build import Settings, within_reach
 from blase.pipeline.options import freedom
 from blase.pipeline.prepare import to_pixels
@@ -20,11 +23,13 @@ from blase.pipeline.uncertainty import (
     equivalent_width_errors,
     line_covariances,
     scalar_error,
+    template_errors,
     upper_limit,
     vector_errors,
 )
 from blase.results.result import FitResult
 from blase.simulation import Simulation
+from blase.templates.line_rendering import render_optical_depth
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +123,59 @@ def test_truth_lies_within_the_errors(fitted: FitResult, simulation: Simulation)
         entry = summary[name]
         assert abs(entry["value"] - getattr(truth, name)) < 4 * entry["error"]
     assert 0.005 < summary["radial_velocity"]["error"] < 1.0
+
+
+def test_template_against_the_dense_covariance(solved: Solved, covariance: np.ndarray) -> None:
+    """S = exp(-tau), with slopes by finite differences of every parameter of the star's lines."""
+    wavelength = np.linspace(8230.0, 8236.0, 41)
+    star = solved.model.star
+    assert star is not None
+    values = {name: p.detach().clone() for name, p in star.lines.named_parameters()}
+
+    def spectrum() -> np.ndarray:
+        with torch.no_grad():
+            seen = star.lines.observed(0.0, torch.arange(len(star.lines)))
+            return torch.exp(-optical_depth_reference(torch.from_numpy(wavelength), **seen)).numpy()
+
+    slopes, step = np.zeros((wavelength.size, len(covariance))), 1e-4
+    for name, where in solved.objective.space.slices.items():
+        if name.startswith("star.lines."):
+            parameter = dict(star.lines.named_parameters())[name.removeprefix("star.lines.")]
+            for k in range(where.stop - where.start):
+                with torch.no_grad():
+                    sides = []
+                    for sign in (1, -1):
+                        parameter.view(-1)[k] += sign * step
+                        sides.append(spectrum())
+                        parameter.copy_(values[name.removeprefix("star.lines.")])
+                slopes[:, where.start + k] = (sides[0] - sides[1]) / (2 * step)
+    expected = np.sqrt(np.einsum("ni,ij,nj->n", slopes, covariance, slopes))
+    found = template_errors(solved, wavelength, spectrum())
+    even = np.arange(0, 41, 2)  # the others are interpolated, over more than a template's step here
+    np.testing.assert_allclose(found[even], expected[even], rtol=0.01, atol=2e-4)
+
+
+def test_true_star_lies_within_the_errors_of_the_template(fitted: FitResult, simulation: Simulation) -> None:
+    table = fitted.template
+    true = np.exp(-render_optical_depth(table["wavelength"].value, simulation.truth.star_lines.present()))
+    error = np.asarray(table["uncertainty"])
+    assert np.isfinite(error).all() and error.min() > 0
+    pull = (np.asarray(table["normalised"]) - true) / error
+    assert 0.6 < np.sqrt(np.mean(pull**2)) < 1.5
+    deep = true < 0.8
+    assert deep.sum() > 50 and 0.5 < np.sqrt(np.mean(pull[deep] ** 2)) < 1.5
+
+
+def test_template_between_orders(two_orders: tuple[EchelleSpectrum, Clone]) -> None:
+    """No sample lacks an error; between orders lines are known as before the fit, to tens of per cent."""
+    spectrum, star = two_orders
+    table = fit_spectrum(spectrum, star=star, folds=0, rv_guess=20.0, max_iterations=4).template
+    error, seen = np.asarray(table["uncertainty"]), np.isfinite(np.asarray(table["continuum"]))
+    assert np.isfinite(error).all()
+    depth = -np.log(np.asarray(table["normalised"]))
+    relative = error * np.exp(depth) / depth
+    strong = (depth > 0.1) & (depth < 1.0)
+    between = strong & ~seen & (np.abs(table["wavelength"].value - 8657.4) < 4)
+    assert between.sum() > 50 and (strong & seen).sum() > 50
+    assert 0.2 < np.median(relative[between]) < 1.5
+    assert np.median(relative[strong & seen]) < 0.3 * np.median(relative[between])

@@ -42,23 +42,24 @@ def log_determinant(factor: FloatArray) -> float:
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def inverse_in_band(factor):  # type: ignore[no-untyped-def]
-    """Entries of (L L^T)^-1 inside the band of L (n, width), by Takahashi's recursion.
+def inverse_in_band(factor, wanted=0):  # type: ignore[no-untyped-def]
+    """Entries of (L L^T)^-1 inside the band of L (n, width), or in a wider one of `wanted` columns.
 
-    Takahashi, Fagan & Chen (1973): Z_ij = delta_ij / L_jj^2 - sum_(k>j) L_kj Z_ki / L_jj.
+    Takahashi, Fagan & Chen (1973): Z_ij = delta_ij / L_jj^2 - sum_(k>j) L_kj Z_ki / L_jj, where k ends with
+    the band of L, however wide that of Z.
     """
     n, width = factor.shape
-    inverse = np.zeros((n, width))
+    wide = max(width, wanted)
+    inverse = np.zeros((n, wide))
     for j in range(n - 1, -1, -1):
-        reach = min(width - 1, n - 1 - j)
+        below = min(width - 1, n - 1 - j)
         pivot = 1.0 / factor[j, 0]
-        for d in range(reach, -1, -1):
+        for d in range(min(wide - 1, n - 1 - j), -1, -1):
             i = j + d
             total = 0.0
-            for e in range(d, reach + 1):
-                if e > 0:
-                    total += factor[j, e] * inverse[i, e - d]
-            for e in range(1, d):
+            for e in range(max(d, 1), below + 1):
+                total += factor[j, e] * inverse[i, e - d]
+            for e in range(1, min(d, below + 1)):
                 total += factor[j, e] * inverse[j + e, d - e]
             inverse[j, d] = ((pivot if d == 0 else 0.0) - total) * pivot
     return inverse

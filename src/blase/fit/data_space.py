@@ -70,7 +70,7 @@ def _quadratic_forms(inverse, base, first, length, offset, values):  # type: ign
 
 
 @dataclass(frozen=True)
-class _Piece:
+class Piece:
     """Pixels `low` ... `high` - 1 with the lines inside them and the dense columns felt there.
 
     `dense` (high - low, m) are columns, `place` (m,) their place among all dense parameters.
@@ -99,7 +99,7 @@ class DataSpace:
     def __init__(self, derivative: Jacobian) -> None:
         self.derivative = derivative
         self.dense_index = derivative.dense_index
-        self._pieces = _cut(derivative)
+        self.pieces = _cut(derivative)
 
     def solve(self, damping: FloatArray, vector: FloatArray) -> FloatArray:
         """Solution (size,) of (J^T J + 1 + diag(damping)) x = `vector`."""
@@ -119,21 +119,21 @@ class DataSpace:
         m = root.size
         out, gram, pull = np.empty_like(right), np.eye(m), np.zeros(m)
 
-        def work(piece: _Piece) -> tuple[FloatArray, FloatArray]:
+        def work(piece: Piece) -> tuple[FloatArray, FloatArray]:
             columns = piece.dense * root[piece.place]
             both = np.column_stack([right[piece.low : piece.high], columns])
             return columns, solve_band(piece.factor(scale), both)
 
         coupled = []
-        solutions = map_all(work, self._pieces)
-        for piece, (columns, solved) in zip(self._pieces, solutions, strict=True):
+        solutions = map_all(work, self.pieces)
+        for piece, (columns, solved) in zip(self.pieces, solutions, strict=True):
             out[piece.low : piece.high] = solved[:, 0]
             coupled.append(solved[:, 1:])
             gram[np.ix_(piece.place, piece.place)] += columns.T @ solved[:, 1:]
             pull[piece.place] += columns.T @ solved[:, 0]
         if m:
             answer = cho_solve(cho_factor(gram, lower=True), pull)
-            for piece, columns in zip(self._pieces, coupled, strict=True):
+            for piece, columns in zip(self.pieces, coupled, strict=True):
                 out[piece.low : piece.high] -= columns @ answer[piece.place]
         return out
 
@@ -168,20 +168,20 @@ def _posterior(system: DataSpace) -> Posterior:
     blocks, m = derivative.lines, system.dense_index.size
     ones = np.ones(derivative.size)
 
-    def couple(piece: _Piece) -> tuple[FloatArray, FloatArray]:
+    def couple(piece: Piece) -> tuple[FloatArray, FloatArray]:
         factor = piece.factor(ones)
         return factor, solve_band(factor, np.asfortranarray(piece.dense))
 
-    coupled = map_all(couple, system._pieces)
+    coupled = map_all(couple, system.pieces)
     gram = np.eye(m)
-    for piece, (_, solved) in zip(system._pieces, coupled, strict=True):
+    for piece, (_, solved) in zip(system.pieces, coupled, strict=True):
         gram[np.ix_(piece.place, piece.place)] += piece.dense.T @ solved
     lower = np.linalg.cholesky(gram) if m else gram
     dense = cho_solve((lower, True), np.eye(m)) if m else gram
     logarithm = sum(log_determinant(factor) for factor, _ in coupled)
     logarithm += 2.0 * float(np.log(np.diag(lower)).sum())
 
-    def moments(pair: tuple[_Piece, tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
+    def moments(pair: tuple[Piece, tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
         """Covariances (n_lines, 4, 4) of the lines of a piece, and (n_lines, 4, k) with what is shared."""
         piece, (factor, solved) = pair
         part = piece.lines
@@ -195,8 +195,8 @@ def _posterior(system: DataSpace) -> Posterior:
 
     lines = np.tile(np.eye(4), (len(blocks), 1, 1))
     cross = np.zeros((len(blocks), 4, derivative.shared.size))
-    found = map_all(moments, zip(system._pieces, coupled, strict=True))
-    for piece, (among, beyond) in zip(system._pieces, found, strict=True):
+    found = map_all(moments, zip(system.pieces, coupled, strict=True))
+    for piece, (among, beyond) in zip(system.pieces, found, strict=True):
         lines[piece.index], cross[piece.index] = among, beyond
     free = blocks.entry >= 0
     lines *= free[:, :, None] & free[:, None, :]
@@ -224,7 +224,7 @@ def _projections(first, length, offset, values, columns):  # type: ignore[no-unt
     return out
 
 
-def _cut(derivative: Jacobian) -> list[_Piece]:
+def _cut(derivative: Jacobian) -> list[Piece]:
     """Cut the pixels where an order ends and no line reaches across."""
     lines, n = derivative.lines, derivative.n_pixels
     borders = derivative.borders[
@@ -235,5 +235,5 @@ def _cut(derivative: Jacobian) -> list[_Piece]:
     for low, high in pairwise(edges):
         index = np.flatnonzero((lines.first >= low) & (lines.first < high) & (lines.length > 0))
         dense, place = derivative.dense_rows(int(low), int(high))
-        pieces.append(_Piece(int(low), int(high), lines.take(index), index, dense, place))
+        pieces.append(Piece(int(low), int(high), lines.take(index), index, dense, place))
     return pieces

@@ -199,12 +199,14 @@ def _pixel_order(orders: list[OrderModel]) -> tuple[IntArray, IntArray, list[sli
     return rank, np.array(borders, dtype=np.int64), slices
 
 
-def _entries(space: ParameterSpace, absorber: _Absorber) -> tuple[IntArray, FloatArray]:
-    """Entries of z and prior widths of the parameters of lines, both (n_lines, 4); -1 and 0 if frozen."""
-    count = len(absorber.lines)
+def line_entries(space: ParameterSpace, prefix: str, count: int) -> tuple[IntArray, FloatArray]:
+    """Entries of z and prior widths of the parameters of `count` lines, both (count, 4); -1 and 0 if frozen.
+
+    `prefix` is the absorber: `star` or `atmosphere`.
+    """
     entry, width = np.full((count, 4), -1, dtype=np.int64), np.zeros((count, 4))
     for k, kind in enumerate(LINE_PARAMETERS):
-        name = f"{absorber.prefix}.lines.{kind}"
+        name = f"{prefix}.lines.{kind}"
         where = space.slices.get(name)
         if where is not None:
             entry[:, k] = np.arange(where.start, where.stop)
@@ -221,7 +223,7 @@ def _line_blocks(
     weight: FloatArray,
 ) -> LineBlocks:
     """Columns of all lines over all orders; a line seen in two orders is one set of columns."""
-    pairs = [_entries(space, absorber) for absorber in _absorbers(model)]
+    pairs = [line_entries(space, a.prefix, len(a.lines)) for a in _absorbers(model)]
     nothing = (np.zeros((0, 4), dtype=np.int64), np.zeros((0, 4)))
     entry, width = (np.concatenate(parts) for parts in zip(nothing, *pairs, strict=True))
     first, end = np.full(len(entry), rank.size), np.zeros(len(entry), dtype=np.int64)

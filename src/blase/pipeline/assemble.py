@@ -26,7 +26,7 @@ from blase.pipeline.build import Settings
 from blase.pipeline.heldout import weighted_rms
 from blase.pipeline.prepare import Pixels
 from blase.pipeline.solve import Solved, order_slices
-from blase.pipeline.uncertainty import scalar_error, upper_limit, vector_errors
+from blase.pipeline.uncertainty import scalar_error, template_errors, upper_limit, vector_errors
 from blase.results.result import OrderFit
 
 FloatArray = NDArray[np.float64]
@@ -95,8 +95,8 @@ def order_fits(solved: Solved, pixels: list[Pixels], flux_unit: str) -> tuple[Or
 def stellar_template(solved: Solved, pixels: list[Pixels]) -> QTable:
     """Super-resolution star: rest frame, vacuum, unrotated and unblurred, grid uniform in ln(wavelength).
 
-    `continuum` is that of the observation without the blaze, NaN between orders; `uncertainty` is NaN until
-    errors are estimated.
+    `uncertainty` is the standard error of `normalised`, between orders that of the prior; `continuum` is that
+    of the observation without the blaze, NaN between orders.
     """
     star = solved.model.star
     assert star is not None
@@ -110,7 +110,7 @@ def stellar_template(solved: Solved, pixels: list[Pixels]) -> QTable:
     table = QTable()
     table["wavelength"] = grid.array * u.AA
     table["normalised"] = spectrum
-    table["uncertainty"] = np.full(spectrum.size, np.nan)
+    table["uncertainty"] = template_errors(solved, grid.array, spectrum)
     table["continuum"] = _continuum(solved, pixels, grid.array * factor)
     table.meta["comment"] = (
         "rest frame, vacuum, before rotation and line spread; continuum of the observation"
