@@ -16,6 +16,7 @@ from itertools import pairwise
 import numpy as np
 from numba import njit
 from scipy.linalg import cho_factor, cho_solve
+from threadpoolctl import threadpool_limits
 
 from blase.fit.band import factor_band, inverse_in_band, log_determinant, solve_band
 from blase.fit.jacobian import Jacobian
@@ -140,7 +141,8 @@ class DataSpace:
     @cached_property
     def posterior(self) -> Posterior:
         """Second moments of the posterior in its Gaussian approximation."""
-        return _posterior(self)
+        with threadpool_limits(1, user_api="blas"):  # threads only get in the way of a narrow band
+            return _posterior(self)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numba import njit
+from threadpoolctl import threadpool_limits
 
 from blase.fit.band import inverse_in_band, solve_band
 from blase.fit.data_space import DataSpace, Piece
@@ -30,8 +31,10 @@ from blase.functional.optical_depth import sampling
 from blase.functional.parallel import map_all
 from blase.model.lines import VoigtLines
 
-_CHUNK = 4096
-"""Wavelengths whose dense parameters are worked on at once."""
+_CHUNK = 512
+"""Wavelengths that are worked on at once; only the dense parameters felt there take part."""
+_NEGLIGIBLE = 1e-9
+"""Entries of U below this are left out: a broad line is not felt at the other end of a spectrum."""
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
@@ -78,19 +81,18 @@ def _runs(start, line, first, length):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _explained(  # type: ignore[no-untyped-def]
-    inverse, coupled, run, start, line, begin, slopes, window, lo, scale, first, length, offset, values
+    inverse, run, start, line, begin, slopes, window, lo, scale, first, length, offset, values
 ):
-    """u^T K^-1 u (n,) and U^T u (n, m) of every sample, given K^-1 in its band and U = `coupled`.
+    """u (n, k) of every sample from `begin` on, over the k pixels that they touch, and u^T K^-1 u (n,).
 
-    Pixels are counted from the first row of both; `line` are places in the arrays of lines.
+    Pixels of `run` and `first` are counted from the first row of `inverse`, K^-1 in its band; `line` are
+    places in the arrays of lines.
     """
-    n, m = run.shape[0], coupled.shape[1]
-    forms, pull = np.zeros(n), np.zeros((n, m))
-    touched = np.empty(inverse.shape[1])
-    for i in range(n):
-        left, count = run[i, 0], run[i, 1] - run[i, 0]
-        u = touched[:count]
-        u[:] = 0.0
+    base, forms = run[:, 0].min(), np.zeros(run.shape[0])
+    touched = np.zeros((run.shape[0], run[:, 1].max() - base))
+    for i in range(run.shape[0]):
+        left = run[i, 0]
+        u = touched[i, left - base : run[i, 1] - base]
         for c in range(start[i], start[i + 1]):
             j = line[c]
             s, size, at = window[j] + begin + i - lo[j], length[j], offset[j]
@@ -101,17 +103,13 @@ def _explained(  # type: ignore[no-untyped-def]
             v2, v3 = values[at + 2 * size : at + 3 * size], values[at + 3 * size : at + 4 * size]
             for p in range(size):
                 here[p] += t0 * v0[p] + t1 * v1[p] + t2 * v2[p] + t3 * v3[p]
-        total = 0.0
-        for p in range(count):
+        for p in range(u.size):
             row, rest = inverse[left + p], u[p:]
             inner = 0.0
             for d in range(1, rest.size):
                 inner += row[d] * rest[d]
-            total += u[p] * (row[0] * u[p] + 2.0 * inner)
-            for k in range(m):
-                pull[i, k] += u[p] * coupled[left + p, k]
-        forms[i] = total
-    return forms, pull
+            forms[i] += u[p] * (row[0] * u[p] + 2.0 * inner)
+    return touched, forms
 
 
 @dataclass(frozen=True)
@@ -152,27 +150,23 @@ class _Lines:
 
 @dataclass(frozen=True)
 class _Told:
-    """What the pixels of one piece tell of the samples from `begin` on: u^T K^-1 u (n,) and U^T u (n, k)."""
+    """What the pixels of one piece tell of some samples: u^T K^-1 u (n,) and, of U^T u (n, m), the columns
+    `place` that are not negligible.
+    """
 
-    begin: int
+    samples: slice
     forms: FloatArray
     pull: FloatArray
     place: IntArray
 
-    def overlap(self, low: int, high: int) -> tuple[slice, slice]:
-        """The samples `low` ... `high` - 1 as far as they are told of: among those, and here."""
-        first, end = max(low, self.begin), min(high, self.begin + self.forms.size)
-        end = max(first, end)
-        return slice(first - low, end - low), slice(first - self.begin, end - self.begin)
 
-
-def _told(piece: Piece, size: int, lines: _Lines, number: IntArray) -> _Told | None:
-    """What `piece` tells; `number` (n_blocks,) are the star's lines by their place in the Jacobian, or -1."""
+def _told(piece: Piece, size: int, lines: _Lines, number: IntArray) -> list[_Told]:
+    """What `piece` tells, chunk by chunk; `number` (n_blocks,) are the star's lines there, or -1."""
     mine = number[piece.index]
     s = lines.slopes
     seen = np.flatnonzero((mine >= 0) & (s.hi[mine] > s.lo[mine]))
     if not seen.size:
-        return None
+        return []
     mine, first = mine[seen], piece.lines.first[seen] - piece.low
     length, lo, hi = piece.lines.length[seen], s.lo[mine], s.hi[mine]
     begin, end = int(lo.min()), int(hi.max())
@@ -181,23 +175,34 @@ def _told(piece: Piece, size: int, lines: _Lines, number: IntArray) -> _Told | N
     factor = piece.factor(np.ones(size))
     coupled = np.ascontiguousarray(solve_band(factor, np.asfortranarray(piece.dense)))
     inverse = inverse_in_band(factor, int((run[:, 1] - run[:, 0]).max()))
-    forms, pull = _explained(
-        inverse,
-        coupled,
-        run,
-        start,
-        line,
-        begin,
-        s.values,
-        s.window[mine],
-        lo,
-        lines.single[mine],
-        first,
-        length,
-        piece.lines.offset[seen],
-        piece.lines.values,
-    )
-    return _Told(begin, forms, pull, piece.place)
+    window, scale, offset = s.window[mine], lines.single[mine], piece.lines.offset[seen]
+    known, out = np.flatnonzero(np.diff(start)), []
+    for group in np.split(
+        known, np.flatnonzero(np.diff((begin + known) // _CHUNK) | (np.diff(known) > 1)) + 1
+    ):
+        low, high = int(group[0]), int(group[-1]) + 1
+        touched, forms = _explained(
+            inverse,
+            run[low:high],
+            start[low : high + 1],
+            line,
+            begin + low,
+            s.values,
+            window,
+            lo,
+            scale,
+            first,
+            length,
+            offset,
+            piece.lines.values,
+        )
+        left = int(run[low:high, 0].min())
+        columns = coupled[left : left + touched.shape[1]]
+        felt = np.flatnonzero(np.abs(columns).max(axis=0, initial=0.0) > _NEGLIGIBLE)
+        out.append(
+            _Told(slice(begin + low, begin + high), forms, touched @ columns[:, felt], piece.place[felt])
+        )
+    return out
 
 
 def _scale_slopes(
@@ -242,6 +247,13 @@ def depth_variance(
     wavelength : (n,) increasing, at least two, rest frame, in the medium of the lines [Angstrom].
     dense : (m, m) covariance of the dense parameters, as in `Posterior.dense`.
     """
+    with threadpool_limits(1, user_api="blas"):  # orders and chunks have the threads
+        return _depth_variance(system, space, lines, wavelength, dense)
+
+
+def _depth_variance(
+    system: DataSpace, space: ParameterSpace, lines: VoigtLines, wavelength: FloatArray, dense: FloatArray
+) -> FloatArray:
     derivative, n, m = system.derivative, wavelength.size, system.dense_index.size
     star = _Lines.of(system, space, lines, wavelength)
     scales, place = _scale_slopes(system, space, lines, wavelength)
@@ -250,26 +262,27 @@ def depth_variance(
     number[star.row[known]] = known
     told = [
         part
-        for part in map_all(lambda piece: _told(piece, derivative.size, star, number), system.pieces)
-        if part is not None
+        for parts in map_all(lambda piece: _told(piece, derivative.size, star, number), system.pieces)
+        for part in parts
     ]
     s = star.slopes
     variance = np.asarray(_prior_variance(s.values, s.window, s.lo, s.hi, star.single, n))
+    of_chunk: list[list[_Told]] = [[] for _ in range(0, n, _CHUNK)]
     for part in told:
-        variance[part.begin : part.begin + part.forms.size] -= part.forms
+        variance[part.samples] -= part.forms
+        of_chunk[part.samples.start // _CHUNK].append(part)
 
-    def left_open(low: int) -> FloatArray:
-        """w^T M^-1 w of the samples from `low` on."""
-        high = min(low + _CHUNK, n)
+    def left_open(chunk: int) -> FloatArray:
+        """w^T M^-1 w of the samples of one chunk."""
+        low, high = chunk * _CHUNK, min((chunk + 1) * _CHUNK, n)
         w = np.zeros((high - low, m))
         w[:, place] += scales[low:high]
         _add_broad(w, star, low)
-        for part in told:
-            there, here = part.overlap(low, high)
-            w[there, part.place] -= part.pull[here]
+        for part in of_chunk[chunk]:
+            w[part.samples.start - low : part.samples.stop - low, part.place] -= part.pull
         felt = np.flatnonzero(w.any(axis=0))
         w = w[:, felt]
         return np.asarray(np.einsum("ni,ni->n", w @ dense[np.ix_(felt, felt)], w))
 
-    variance += np.concatenate(map_all(left_open, range(0, n, _CHUNK)))
+    variance += np.concatenate(map_all(left_open, range(len(of_chunk))))
     return np.maximum(variance, 0.0)
