@@ -143,24 +143,8 @@ def _numba_value(grid: Sampling, lines: Lines, tolerance: float) -> np.ndarray:
     return np.asarray(sum(_share_out(lines, work)))
 
 
-def _numba_tangent(grid: Sampling, lines: Lines, tangents: Lines, tolerance: float) -> np.ndarray:
-    def work(share: Lines) -> np.ndarray:
-        c, a, s, g, dc, da, ds, dg = share
-        w = _windows(grid.levels, share[:4], tolerance)
-        out = kernels.near_tangent(grid.array, c, a, s, g, w.soft, w.near, dc, da, ds, dg)
-        return _down_the_ladder(
-            grid,
-            lambda k, nodes: kernels.wing_tangent(
-                nodes, c, a, g, w.narrow[k], w.wide[k], w.half[k], dc, da, dg
-            ),
-            out,
-        )
-
-    return np.asarray(sum(_share_out((*lines, *tangents), work)))
-
-
 def _numba_tangents(grid: Sampling, lines: Lines, tangents: Lines, tolerance: float) -> np.ndarray:
-    """`_numba_tangent` and those by the logarithms of all strengths, sigmas and gammas, (n, 4)."""
+    """Derivatives (n, 4) along `tangents` and by the logarithms of all strengths, sigmas and gammas."""
 
     def work(share: Lines) -> np.ndarray:
         c, a, s, g, dc, da, ds, dg = share
@@ -226,7 +210,7 @@ class _Tangent(_Operator):
     @staticmethod
     def forward(grid: Sampling, tolerance: float, *tensors: Tensor) -> Tensor:
         arrays = tuple(_array(t) for t in tensors)
-        return torch.from_numpy(_numba_tangent(grid, arrays[:4], arrays[4:], tolerance))
+        return torch.from_numpy(_numba_tangents(grid, arrays[:4], arrays[4:], tolerance)[:, 0].copy())
 
 
 class _Adjoint(_Operator):

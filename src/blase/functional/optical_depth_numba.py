@@ -195,32 +195,11 @@ def _tangent(a, g, dc, da, ds, dg, slopes, soft):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
-def near_tangent(grid, c, a, s, g, soft, half, dc, da, ds, dg):  # type: ignore[no-untyped-def]
-    """Directional derivative of `near_value` along (dc, da, ds, dg)."""
-    out, block = np.zeros(grid.size), np.empty((6, _BLOCK))
-    for j in range(c.size):
-        lo, left, right, hi = _zones(grid, c[j], half[j], s[j], g[j])
-        scale = 1.0 / (s[j] * _ROOT_2)
-        for first in range(left, right, _BLOCK):
-            count = min(_BLOCK, right - first)
-            _core(grid, first, count, c[j], scale, g[j] * scale, block)
-            for i in range(count):
-                x = grid[first + i] - c[j]
-                slopes, wing = _slopes(x, s[j], g[j], block[0, i], block[1, i]), _soft(x, soft[j], -1.0)
-                out[first + i] += _tangent(a[j], g[j], dc[j], da[j], ds[j], dg[j], slopes, wing)
-        for side in range(2):
-            begin, end = (lo, left) if side == 0 else (right, hi)
-            samples, here = grid[begin:end], out[begin:end]
-            for i in range(samples.size):
-                x = samples[i] - c[j]
-                slopes, wing = _far_slopes(x, s[j], g[j]), _soft(x, soft[j], -1.0)
-                here[i] += _tangent(a[j], g[j], dc[j], da[j], ds[j], dg[j], slopes, wing)
-    return out
-
-
-@njit(cache=True, nogil=True, fastmath=_FLAGS, error_model="numpy")
 def near_tangents(grid, c, a, s, g, soft, half, dc, da, ds, dg):  # type: ignore[no-untyped-def]
-    """`near_tangent`, and those by the logarithms of all strengths, all sigmas, all gammas: (4, n)."""
+    """Directional derivatives of `near_value`, (4, n).
+
+    Along (dc, da, ds, dg), and along the logarithms of all strengths, of all sigmas and of all gammas.
+    """
     out, block = np.zeros((4, grid.size)), np.empty((6, _BLOCK))
     along, strength, sigma, gamma = out[0], out[1], out[2], out[3]
     for j in range(c.size):
