@@ -126,5 +126,5 @@ def test_beyond_the_pixels_the_prior_is_left(make_scene) -> None:
         scene.space.slices[f"star.lines.log_{kind}_scale"].start for kind in ("strength", "sigma", "gamma")
     ]
     place = np.searchsorted(system.dense_index, scales)
-    common = system.posterior.dense[np.ix_(place, place)] * 0.1**2
+    common = system.posterior.dense.inverse(place, place) * 0.1**2
     assert found[at] == pytest.approx(own + tangent[1:] @ common @ tangent[1:], rel=2e-3)

@@ -15,10 +15,10 @@ from itertools import pairwise
 
 import numpy as np
 from numba import njit
-from scipy.linalg import cho_factor, cho_solve
 from threadpoolctl import threadpool_limits
 
-from blase.fit.band import factor_band, inverse_in_band, log_determinant, solve_band
+from blase.fit.arrow import Arrow
+from blase.fit.band import factor_band, inverse_in_band, log_determinant, reach_of_runs, solve_band
 from blase.fit.jacobian import Jacobian
 from blase.fit.line_blocks import FloatArray, IntArray, LineBlocks
 from blase.functional.parallel import map_all
@@ -74,7 +74,8 @@ def _quadratic_forms(inverse, base, first, length, offset, values):  # type: ign
 class Piece:
     """Pixels `low` ... `high` - 1 with the lines inside them and the dense columns felt there.
 
-    `dense` (high - low, m) are columns, `place` (m,) their place among all dense parameters.
+    `dense` (high - low, m) are columns, `place` (m,) their place among all dense parameters; `reach` (high - low,)
+    says how far below every pixel the band extends.
     """
 
     low: int
@@ -83,11 +84,11 @@ class Piece:
     index: IntArray
     dense: FloatArray
     place: IntArray
+    reach: IntArray
 
     def factor(self, scale: FloatArray) -> FloatArray:
         """Factor of 1 + sum of outer products of the line columns, weighted by `scale` (size,)."""
-        width = int(self.lines.length.max()) if len(self.lines) else 1
-        band = np.zeros((self.high - self.low, max(width, 1)))
+        band = np.zeros((self.high - self.low, int(self.reach.max(initial=1))))
         band[:, 0] = 1.0
         lines, weight = self.lines, self.lines.weights(scale)
         _add_outer_products(band, self.low, lines.first, lines.length, lines.offset, lines.values, weight)
@@ -117,25 +118,23 @@ class DataSpace:
     def _apply(self, scale: FloatArray, right: FloatArray) -> FloatArray:
         """(1 + J D^-1 J^T)^-1 `right` (n_pixels,), D^-1 = diag(`scale`)."""
         root = np.sqrt(scale[self.dense_index])
-        m = root.size
-        out, gram, pull = np.empty_like(right), np.eye(m), np.zeros(m)
+        out = np.empty_like(right)
 
-        def work(piece: Piece) -> tuple[FloatArray, FloatArray]:
+        def work(piece: Piece) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
             columns = piece.dense * root[piece.place]
             both = np.column_stack([right[piece.low : piece.high], columns])
-            return columns, solve_band(piece.factor(scale), both)
+            solved = solve_band(piece.factor(scale), piece.reach, both)
+            products = columns.T @ solved
+            return solved[:, 0], solved[:, 1:], products[:, 0], products[:, 1:]
 
-        coupled = []
-        solutions = map_all(work, self.pieces)
-        for piece, (columns, solved) in zip(self.pieces, solutions, strict=True):
-            out[piece.low : piece.high] = solved[:, 0]
-            coupled.append(solved[:, 1:])
-            gram[np.ix_(piece.place, piece.place)] += columns.T @ solved[:, 1:]
-            pull[piece.place] += columns.T @ solved[:, 0]
-        if m:
-            answer = cho_solve(cho_factor(gram, lower=True), pull)
-            for piece, columns in zip(self.pieces, coupled, strict=True):
-                out[piece.low : piece.high] -= columns @ answer[piece.place]
+        found = map_all(work, self.pieces)
+        places = [piece.place for piece in self.pieces]
+        pull = np.zeros(root.size)
+        for place, (_, _, pulled, _) in zip(places, found, strict=True):
+            pull[place] += pulled
+        answer = Arrow(root.size, places, [gram for *_, gram in found]).solve(pull)
+        for piece, (alone, coupled, _, _) in zip(self.pieces, found, strict=True):
+            out[piece.low : piece.high] = alone - coupled @ answer[piece.place]
         return out
 
     @cached_property
@@ -150,14 +149,14 @@ class Posterior:
     """Covariance of z, as far as it is wanted.
 
     `variance` (size,) of every entry; `lines` (n_lines, 4, 4) of the four parameters of every line among
-    each other, zero where frozen; `dense` (m, m) of the dense entries `dense_index`; `cross` (n_lines, 4, k)
-    between lines and the parameters `shared_index` (k,) that all orders share; `log_determinant` of the
-    matrix J^T J + 1.
+    each other, zero where frozen; `dense` knows those of the m dense entries `dense_index`; `cross`
+    (n_lines, 4, k) between lines and the parameters `shared_index` (k,) that all orders share;
+    `log_determinant` of the matrix J^T J + 1.
     """
 
     variance: FloatArray
     lines: FloatArray
-    dense: FloatArray
+    dense: Arrow
     cross: FloatArray
     dense_index: IntArray
     shared_index: IntArray
@@ -167,33 +166,28 @@ class Posterior:
 
 def _posterior(system: DataSpace) -> Posterior:
     derivative = system.derivative
-    blocks, m = derivative.lines, system.dense_index.size
+    blocks = derivative.lines
     ones = np.ones(derivative.size)
 
     def couple(piece: Piece) -> tuple[FloatArray, FloatArray]:
         factor = piece.factor(ones)
-        return factor, solve_band(factor, np.asfortranarray(piece.dense))
+        return factor, solve_band(factor, piece.reach, piece.dense)
 
     coupled = map_all(couple, system.pieces)
-    gram = np.eye(m)
-    for piece, (_, solved) in zip(system.pieces, coupled, strict=True):
-        gram[np.ix_(piece.place, piece.place)] += piece.dense.T @ solved
-    lower = np.linalg.cholesky(gram) if m else gram
-    dense = cho_solve((lower, True), np.eye(m)) if m else gram
-    logarithm = sum(log_determinant(factor) for factor, _ in coupled)
-    logarithm += 2.0 * float(np.log(np.diag(lower)).sum())
+    grams = [piece.dense.T @ solved for piece, (_, solved) in zip(system.pieces, coupled, strict=True)]
+    dense = Arrow(system.dense_index.size, [piece.place for piece in system.pieces], grams)
+    logarithm = sum(log_determinant(factor) for factor, _ in coupled) + dense.log_determinant
 
     def moments(pair: tuple[Piece, tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
         """Covariances (n_lines, 4, 4) of the lines of a piece, and (n_lines, 4, k) with what is shared."""
         piece, (factor, solved) = pair
         part = piece.lines
         forms = _quadratic_forms(
-            inverse_in_band(factor), piece.low, part.first, part.length, part.offset, part.values
+            inverse_in_band(factor, piece.reach), piece.low, part.first, part.length, part.offset, part.values
         )
         felt = _projections(part.first - piece.low, part.length, part.offset, part.values, solved)
-        own = felt @ dense[np.ix_(piece.place, piece.place)]
-        through = np.einsum("jkm,jlm->jkl", own, felt)
-        return np.eye(4) - forms + through, -felt @ dense[np.ix_(piece.place, derivative.shared)]
+        through = np.einsum("jkm,jlm->jkl", felt @ dense.inverse(piece.place, piece.place), felt)
+        return np.eye(4) - forms + through, -felt @ dense.inverse(piece.place, derivative.shared)
 
     lines = np.tile(np.eye(4), (len(blocks), 1, 1))
     cross = np.zeros((len(blocks), 4, derivative.shared.size))
@@ -205,7 +199,7 @@ def _posterior(system: DataSpace) -> Posterior:
     cross *= free[:, :, None]
     variance = np.empty(derivative.size)
     variance[blocks.entry[free]] = np.einsum("jkk->jk", lines)[free]
-    variance[system.dense_index] = np.diag(dense)
+    variance[system.dense_index] = dense.variance()
     shared_index = system.dense_index[derivative.shared]
     return Posterior(variance, lines, dense, cross, system.dense_index, shared_index, blocks.entry, logarithm)
 
@@ -237,5 +231,7 @@ def _cut(derivative: Jacobian) -> list[Piece]:
     for low, high in pairwise(edges):
         index = np.flatnonzero((lines.first >= low) & (lines.first < high) & (lines.length > 0))
         dense, place = derivative.dense_rows(int(low), int(high))
-        pieces.append(Piece(int(low), int(high), lines.take(index), index, dense, place))
+        inside = lines.take(index)
+        reach = reach_of_runs(inside.first - low, inside.length, int(high - low))
+        pieces.append(Piece(int(low), int(high), inside, index, dense, place, reach))
     return pieces

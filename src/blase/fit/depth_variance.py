@@ -21,6 +21,7 @@ import torch
 from numba import njit
 from threadpoolctl import threadpool_limits
 
+from blase.fit.arrow import Arrow
 from blase.fit.band import inverse_in_band, solve_band
 from blase.fit.data_space import DataSpace, Piece
 from blase.fit.jacobian import line_entries
@@ -173,8 +174,8 @@ def _told(piece: Piece, size: int, lines: _Lines, number: IntArray) -> list[_Tol
     start, line = _lines_at(lo, hi, begin, end)
     run = _runs(start, line, first, length)
     factor = piece.factor(np.ones(size))
-    coupled = np.ascontiguousarray(solve_band(factor, np.asfortranarray(piece.dense)))
-    inverse = inverse_in_band(factor, int((run[:, 1] - run[:, 0]).max()))
+    coupled = solve_band(factor, piece.reach, piece.dense)
+    inverse = inverse_in_band(factor, piece.reach, int((run[:, 1] - run[:, 0]).max()))
     window, scale, offset = s.window[mine], lines.single[mine], piece.lines.offset[seen]
     known, out = np.flatnonzero(np.diff(start)), []
     for group in np.split(
@@ -237,7 +238,7 @@ def depth_variance(
     lines: VoigtLines,
     wavelength: FloatArray,
     *,
-    dense: FloatArray,
+    dense: Arrow,
 ) -> FloatArray:
     """Posterior variance (n,) of the optical depth of the star's `lines` at rest.
 
@@ -245,14 +246,14 @@ def depth_variance(
     ----------
     system : of the Jacobian where the fit ended.
     wavelength : (n,) increasing, at least two, rest frame, in the medium of the lines [Angstrom].
-    dense : (m, m) covariance of the dense parameters, as in `Posterior.dense`.
+    dense : covariance of the dense parameters, as in `Posterior.dense`.
     """
     with threadpool_limits(1, user_api="blas"):  # orders and chunks have the threads
         return _depth_variance(system, space, lines, wavelength, dense)
 
 
 def _depth_variance(
-    system: DataSpace, space: ParameterSpace, lines: VoigtLines, wavelength: FloatArray, dense: FloatArray
+    system: DataSpace, space: ParameterSpace, lines: VoigtLines, wavelength: FloatArray, dense: Arrow
 ) -> FloatArray:
     derivative, n, m = system.derivative, wavelength.size, system.dense_index.size
     star = _Lines.of(system, space, lines, wavelength)
@@ -282,7 +283,7 @@ def _depth_variance(
             w[part.samples.start - low : part.samples.stop - low, part.place] -= part.pull
         felt = np.flatnonzero(w.any(axis=0))
         w = w[:, felt]
-        return np.asarray(np.einsum("ni,ni->n", w @ dense[np.ix_(felt, felt)], w))
+        return np.asarray(np.einsum("ni,ni->n", w @ dense.inverse(felt, felt), w))
 
     variance += np.concatenate(map_all(left_open, range(len(of_chunk))))
     return np.maximum(variance, 0.0)

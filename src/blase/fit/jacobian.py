@@ -386,16 +386,20 @@ def _widths(space: ParameterSpace) -> np.ndarray:
 
 
 def _broad_rows(blocks: LineBlocks, broad: IntArray, rank: IntArray) -> tuple[FloatArray, IntArray]:
-    """Columns (n, k) of the lines `broad` at the pixels `rank`, and their entries of z, both of free ones."""
-    taken = blocks.take(broad)
-    free = (taken.entry >= 0).reshape(-1)
-    columns = np.zeros((rank.size, 4 * broad.size))
+    """Columns (n, k) of the lines `broad` at the pixels `rank`, and their entries of z, both of free ones that
+    any of the pixels feels.
+    """
+    here = broad[
+        (blocks.first[broad] <= rank.max()) & (blocks.first[broad] + blocks.length[broad] > rank.min())
+    ]
+    taken = blocks.take(here)
+    columns = np.zeros((rank.size, 4 * here.size))
     for i, (first, n, at) in enumerate(zip(taken.first, taken.length, taken.offset, strict=False)):
-        place = rank - first
-        inside = (place >= 0) & (place < n)
+        inside = np.flatnonzero((rank >= first) & (rank < first + n))
         values = taken.values[at : at + 4 * n].reshape(4, n)
-        columns[inside, 4 * i : 4 * i + 4] = values[:, place[inside]].T
-    return columns[:, free], taken.entry.reshape(-1)[free]
+        columns[inside, 4 * i : 4 * i + 4] = values[:, rank[inside] - first].T
+    felt = columns.any(axis=0) & (taken.entry >= 0).reshape(-1)
+    return columns[:, felt], taken.entry.reshape(-1)[felt]
 
 
 def jacobian(model: SpectrumModel, data: Data, space: ParameterSpace) -> Jacobian:
@@ -415,8 +419,7 @@ def jacobian(model: SpectrumModel, data: Data, space: ParameterSpace) -> Jacobia
         columns, entries = seen.columns, seen.entries
         columns = weight[pixels][:, None] * columns * widths[entries]
         wide, wide_entries = _broad_rows(blocks, broad, rank[pixels])
-        felt = wide.any(axis=0)
-        parts.append((np.hstack([columns, wide[:, felt]]), np.concatenate([entries, wide_entries[felt]])))
+        parts.append((np.hstack([columns, wide]), np.concatenate([entries, wide_entries])))
     blocks = replace(blocks, entry=np.where(is_broad[:, None], -1, blocks.entry))
     narrow = np.flatnonzero(~is_broad)
     in_lines = blocks.entry[blocks.entry >= 0]

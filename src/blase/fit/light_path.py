@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from blase.fit.line_response import convolve_rows, scale_rows
+from blase.fit.line_response import apply_rows, convolve_rows, scale_rows
 from blase.functional.line_spread import line_spread_profile, velocity_sigma
 from blase.functional.rotation import rotation_stencil
 from blase.model.forward import OrderModel, SpectrumModel
@@ -75,11 +75,7 @@ class LightPath:
 
     def apply(self, change: np.ndarray) -> np.ndarray:
         """Answer (n_pixels, k) to a `change` (n_grid, k) of optical depth."""
-        index = self.start[:, None] + np.arange(self.taps)
-        inside = (index >= 0) & (index < len(change))
-        weights = np.where(inside, self.rows, 0.0)
-        taken = change[np.clip(index, 0, len(change) - 1)]
-        return np.asarray(np.einsum("pt,ptk->pk", weights, taken))
+        return np.asarray(apply_rows(self.rows, self.start, np.ascontiguousarray(change)))
 
 
 @torch.no_grad()

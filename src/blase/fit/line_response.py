@@ -33,6 +33,19 @@ def scale_rows(path, start, factor):  # type: ignore[no-untyped-def]
             path[p, i] *= factor[g] if 0 <= g < factor.size else 0.0
 
 
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def apply_rows(path, start, change):  # type: ignore[no-untyped-def]
+    """What pixels read (n, k) of a `change` (n_grid, k) along a path; nothing outside the grid."""
+    out = np.zeros((path.shape[0], change.shape[1]))
+    for p in range(path.shape[0]):
+        first, end = max(-start[p], 0), min(path.shape[1], change.shape[0] - start[p])
+        for i in range(first, end):
+            w, g = path[p, i], start[p] + i
+            for k in range(change.shape[1]):
+                out[p, k] += w * change[g, k]
+    return out
+
+
 @njit(cache=True, nogil=True)
 def pixel_runs(start, taps, lo, hi):  # type: ignore[no-untyped-def]
     """First pixel and end of the run of pixels that see the samples lo[j] ... hi[j] - 1 of each line."""

@@ -252,7 +252,7 @@ def _correlation(solved: Solved) -> tuple[list[str], FloatArray]:
     slices = solved.objective.space.slices
     names = [name for name in _CORRELATED if name in slices]
     at = np.searchsorted(solved.posterior.dense_index, [slices[name].start for name in names])
-    covariance = solved.posterior.dense[np.ix_(at, at)]
+    covariance = solved.posterior.dense.inverse(at, at)
     deviation = np.sqrt(np.diag(covariance))
     return names, covariance / np.outer(deviation, deviation)
 

@@ -82,7 +82,7 @@ def line_covariances(solved: Solved, prefix: str, count: int) -> FloatArray:
     mixed[:, :, has] = cross[:, :, shared[has]] * width[:, :, None] * shared_width[has]
     common = np.zeros((4, 4))
     place = np.searchsorted(posterior.dense_index, posterior.shared_index[shared[has]])
-    common[np.ix_(has, has)] = posterior.dense[np.ix_(place, place)] * np.outer(
+    common[np.ix_(has, has)] = posterior.dense.inverse(place, place) * np.outer(
         shared_width[has], shared_width[has]
     )
     return np.asarray(own + mixed + mixed.transpose(0, 2, 1) + common)
@@ -102,8 +102,8 @@ def _own_moments(solved: Solved, entry: NDArray[np.int64]) -> tuple[FloatArray, 
     for j in np.flatnonzero(~single & (entry >= 0).any(axis=1)):  # very broad lines are dense themselves
         k = np.flatnonzero(entry[j] >= 0)
         place = np.searchsorted(posterior.dense_index, entry[j, k])
-        own[j][np.ix_(k, k)] = posterior.dense[np.ix_(place, place)]
-        cross[j, k] = posterior.dense[np.ix_(place, shared)]
+        own[j][np.ix_(k, k)] = posterior.dense.inverse(place, place)
+        cross[j, k] = posterior.dense.inverse(place, shared)
     return own, cross
 
 
