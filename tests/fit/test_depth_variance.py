@@ -59,11 +59,13 @@ class _Observed(torch.nn.Module):
         return self.lines.observed(0.0, torch.arange(len(self.lines)))
 
 
-def compare(scene, space: ParameterSpace, *, rtol: float, atol: float) -> tuple[np.ndarray, DataSpace]:
-    derivative = jacobian(scene.model, scene.objective.data, space)
+def compare(
+    scene, space: ParameterSpace, *, rtol: float, atol: float, windows: float = line_columns.FINE_WINDOWS
+) -> tuple[np.ndarray, DataSpace]:
+    derivative = jacobian(scene.model, scene.objective.data, space, windows=windows)
     system = DataSpace(derivative)
     dense = system.posterior.dense
-    found = depth_variance(system, space, scene.model.star.lines, WAVELENGTH, dense=dense)
+    found = depth_variance(system, space, scene.model.star.lines, WAVELENGTH, dense=dense, windows=windows)
     expected = dense_variance(scene, space, derivative, WAVELENGTH)
     np.testing.assert_allclose(np.sqrt(found), np.sqrt(expected), rtol=rtol, atol=atol)
     return found, system
@@ -72,12 +74,11 @@ def compare(scene, space: ParameterSpace, *, rtol: float, atol: float) -> tuple[
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("longest", [240, 30], ids=["single", "broad lines dense"])
 def test_against_the_dense_covariance(make_scene, monkeypatch, case, longest) -> None:
-    """With wide windows of single lines the two agree; with those of the fit, to 3e-4 in optical depth."""
+    """With wide windows of single lines the two agree; with those of the fit, to 3e-5 in optical depth."""
     monkeypatch.setattr(of_jacobian, "LONGEST_RUN", longest)
     scene = make_scene(**CASES[case])
-    compare(scene, scene.space, rtol=0.0, atol=3e-4)
-    monkeypatch.setattr(line_columns, "WINDOW_TOLERANCE", 1e-8)
-    _, system = compare(scene, scene.space, rtol=1e-4, atol=1e-6)
+    compare(scene, scene.space, rtol=0.0, atol=3e-5)
+    _, system = compare(scene, scene.space, rtol=1e-4, atol=1e-6, windows=1e-8)
     strengths = np.arange(scene.space.size)[scene.space.slices["star.lines.log_strength"]]
     assert np.isin(strengths, system.dense_index).any() == (longest == 30)
 
@@ -85,9 +86,12 @@ def test_against_the_dense_covariance(make_scene, monkeypatch, case, longest) ->
 def test_samples_that_two_pieces_tell_of(make_scene) -> None:
     """Lines left and right of a gap meet at one wavelength, though no pixel sees both."""
     scene = make_scene(**CASES["wings that meet in a gap"])
-    _, system = compare(scene, scene.space, rtol=0.01, atol=1e-4)
+    coarse = line_columns.COARSE_WINDOWS
+    _, system = compare(scene, scene.space, rtol=0.01, atol=1e-4, windows=coarse)
     assert len(system.pieces) == 2
-    slopes = line_columns.line_slopes(WAVELENGTH, scene.model.star.lines, 0.0, torch.arange(4))
+    slopes = line_columns.line_slopes(
+        WAVELENGTH, scene.model.star.lines, 0.0, torch.arange(4), windows=coarse
+    )
     assert slopes.hi[1] > slopes.lo[2] + 5
 
 

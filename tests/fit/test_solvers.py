@@ -175,6 +175,39 @@ def test_a_stretch_that_is_always_refused_keeps_a_finite_damping(make_scene):
     assert np.isfinite(descent.growth).all() and descent.damping[1] < 1.0
 
 
+def test_who_is_damped_after_a_step_that_gained_nothing(make_scene):
+    """The stretch that failed, its neighbours and what is shared; everything, once these cannot move."""
+    scene = make_scene()
+    n = scene.objective.data.flux.numel()
+    stretches = Stretches(np.arange(n) * 6 // n, np.arange(scene.space.size) % 7, 6)
+    descent = _Descent(scene.objective, scene.start, stretches)
+    failed = np.array([False, False, False, True, False, False, False])
+    np.testing.assert_array_equal(descent._to_blame(failed), [False, False, True, True, True, False, True])
+    descent.damping[3] = MOST_DAMPING
+    assert descent._to_blame(failed).all()
+
+
+def test_a_loss_that_the_linearised_model_foresees_is_no_failure():
+    stretches = Stretches(np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), 3)
+    descent = _Descent.__new__(_Descent)
+    descent.stretches = stretches
+    promised = np.array([12.0, -2.0, 5.0, 0.0])
+    np.testing.assert_array_equal(
+        descent._failed(np.array([9.0, -2.5, -3.0, -1.0]), promised), [False, False, True, False]
+    )
+
+
+def test_known_damping_is_where_a_descent_begins():
+    objective, _, _ = native_objective()
+    start = objective.space.pack(objective.model)
+    first = minimise_structured(objective, start, tolerance=1e-6, max_iterations=200)
+    again = minimise_structured(objective, first.z, tolerance=1e-6, damping=first.damping)
+    assert first.damping is not None and first.damping[0] < FIRST_DAMPING
+    assert len(again.history) == 1
+    fresh = minimise_structured(objective, first.z, tolerance=1e-6, damping=np.ones(99))  # of another problem
+    assert fresh.objective == pytest.approx(again.objective, abs=1e-4)
+
+
 def test_several_stretches_reach_the_optimum_of_one():
     objective, wavelength, centre = native_objective()
     start = objective.space.pack(objective.model)

@@ -12,13 +12,16 @@ from safetensors.torch import load_file, save_file
 from blase.errors import InputError
 from blase.fit.priors import STELLAR, TELLURIC
 from blase.pipeline.checkpoint import Checkpoint, read_checkpoint
-from blase.pipeline.solve import Start
+from blase.pipeline.state import Start
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> tuple[Path, Checkpoint]:
     z = torch.linspace(-1, 1, 17, dtype=torch.float64) ** 3
-    state = Checkpoint(Start(z, np.array([1.0, 1.37]), STELLAR, TELLURIC), -9.61, 2.2)
+    start = Start(
+        z, np.array([1.0, 1.37]), STELLAR, TELLURIC, np.array([1.0, 6.5, 1.0]), np.array([10.0, 0.1])
+    )
+    state = Checkpoint(start, -9.61, 2.2)
     path = tmp_path / "new" / "out.checkpoint.safetensors"
     state.write(path, "a" * 64)
     return path, state
@@ -30,6 +33,8 @@ def test_round_trip(saved: tuple[Path, Checkpoint]) -> None:
     assert state.start.z is not None and back.start.z is not None
     assert torch.equal(back.start.z, state.start.z)
     np.testing.assert_array_equal(back.start.noise_inflation, state.start.noise_inflation)
+    np.testing.assert_array_equal(back.start.enlargement, state.start.enlargement)
+    np.testing.assert_array_equal(back.start.damping, state.start.damping)
     assert back.start.stellar_prior == STELLAR and back.start.telluric_prior == TELLURIC
     assert (back.radial_velocity, back.vsini) == (-9.61, 2.2)
     assert [p.name for p in path.parent.iterdir()] == [path.name]

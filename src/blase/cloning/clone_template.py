@@ -18,7 +18,7 @@ from blase.containers.metadata import require_resolving_power
 from blase.errors import InputError
 from blase.fit.descent import Solution
 from blase.fit.levenberg_marquardt import minimise_structured
-from blase.fit.line_columns import LINE_PARAMETERS
+from blase.fit.line_columns import COARSE_WINDOWS, LINE_PARAMETERS
 from blase.fit.objective import Objective
 from blase.fit.stretches import Stretches
 from blase.templates.template import LineTemplate, Template
@@ -185,6 +185,7 @@ def _fit(
         stretches=_stretches(template, objective, lines),
         max_iterations=iterations,
         tolerance=1e-4 * len(template),
+        windows=COARSE_WINDOWS,
         progress=tell,
     )
     return solution, objective

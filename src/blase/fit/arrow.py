@@ -22,8 +22,10 @@ def _factor(matrix: FloatArray) -> tuple[FloatArray, bool]:
 
 @dataclass(frozen=True)
 class _Block:
-    """One block on the diagonal: `place` (k,) of its own parameters, `border` (c,) those of the border that it
-    feels; the `factor` of the block, and `carried` (k, c), the block's inverse times its border.
+    """One block on the diagonal.
+
+    `place` (k,) are its own parameters, `border` (c,) those of the corner that it feels; `factor` is that of
+    the block, `carried` (k, c) its inverse times its border.
     """
 
     place: IntArray

@@ -74,8 +74,8 @@ def _quadratic_forms(inverse, base, first, length, offset, values):  # type: ign
 class Piece:
     """Pixels `low` ... `high` - 1 with the lines inside them and the dense columns felt there.
 
-    `dense` (high - low, m) are columns, `place` (m,) their place among all dense parameters; `reach` (high - low,)
-    says how far below every pixel the band extends.
+    `dense` (high - low, m) are columns, `place` (m,) their place among all dense parameters; `reach`
+    (high - low,) says how far below every pixel the band extends.
     """
 
     low: int

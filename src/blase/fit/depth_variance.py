@@ -26,7 +26,7 @@ from blase.fit.band import inverse_in_band, solve_band
 from blase.fit.data_space import DataSpace, Piece
 from blase.fit.jacobian import line_entries
 from blase.fit.line_blocks import FloatArray, IntArray
-from blase.fit.line_columns import LINE_PARAMETERS, LineSlopes, line_slopes, shared_tangents
+from blase.fit.line_columns import FINE_WINDOWS, LINE_PARAMETERS, LineSlopes, line_slopes, shared_tangents
 from blase.fit.parameters import ParameterSpace
 from blase.functional.optical_depth import sampling
 from blase.functional.parallel import map_all
@@ -130,9 +130,14 @@ class _Lines:
 
     @classmethod
     def of(
-        cls, system: DataSpace, space: ParameterSpace, lines: VoigtLines, wavelength: FloatArray
+        cls,
+        system: DataSpace,
+        space: ParameterSpace,
+        lines: VoigtLines,
+        wavelength: FloatArray,
+        windows: float,
     ) -> _Lines:
-        slopes = line_slopes(wavelength, lines, 0.0, torch.arange(len(lines)))
+        slopes = line_slopes(wavelength, lines, 0.0, torch.arange(len(lines)), windows=windows)
         entry, width = line_entries(space, "star", len(lines))
         scale, blocks = slopes.factor * width, system.derivative.lines
         place_of, row_of = (np.full(space.size + 1, -1, dtype=np.int64) for _ in range(2))  # last: frozen
@@ -239,6 +244,7 @@ def depth_variance(
     wavelength: FloatArray,
     *,
     dense: Arrow,
+    windows: float = FINE_WINDOWS,
 ) -> FloatArray:
     """Posterior variance (n,) of the optical depth of the star's `lines` at rest.
 
@@ -247,16 +253,22 @@ def depth_variance(
     system : of the Jacobian where the fit ended.
     wavelength : (n,) increasing, at least two, rest frame, in the medium of the lines [Angstrom].
     dense : covariance of the dense parameters, as in `Posterior.dense`.
+    windows : as in `jacobian`.
     """
     with threadpool_limits(1, user_api="blas"):  # orders and chunks have the threads
-        return _depth_variance(system, space, lines, wavelength, dense)
+        return _depth_variance(system, space, lines, wavelength, dense, windows)
 
 
 def _depth_variance(
-    system: DataSpace, space: ParameterSpace, lines: VoigtLines, wavelength: FloatArray, dense: Arrow
+    system: DataSpace,
+    space: ParameterSpace,
+    lines: VoigtLines,
+    wavelength: FloatArray,
+    dense: Arrow,
+    windows: float,
 ) -> FloatArray:
     derivative, n, m = system.derivative, wavelength.size, system.dense_index.size
-    star = _Lines.of(system, space, lines, wavelength)
+    star = _Lines.of(system, space, lines, wavelength, windows)
     scales, place = _scale_slopes(system, space, lines, wavelength)
     number = np.full(len(derivative.lines), -1, dtype=np.int64)
     known = np.flatnonzero(star.row >= 0)

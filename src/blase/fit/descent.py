@@ -16,13 +16,17 @@ from blase.fit.objective import Objective
 
 @dataclass(frozen=True)
 class Solution:
-    """Where a solver stopped: whitened vector, objective, whether it converged, why, and the way there."""
+    """Where a solver stopped: whitened vector, objective, whether it converged, why, and the way there.
+
+    `damping` is what the structured path ended with, stretch by stretch.
+    """
 
     z: Tensor
     objective: float
     converged: bool
     reason: str
     history: list[dict[str, Any]] = field(default_factory=list)
+    damping: np.ndarray | None = None
 
 
 def minimise_by_descent(

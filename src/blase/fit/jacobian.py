@@ -18,7 +18,7 @@ from blase.fit.light_path import (
     telluric_path,
 )
 from blase.fit.line_blocks import FloatArray, IntArray, LineBlocks
-from blase.fit.line_columns import LINE_PARAMETERS, LineSlopes, line_slopes, shared_tangents
+from blase.fit.line_columns import FINE_WINDOWS, LINE_PARAMETERS, LineSlopes, line_slopes, shared_tangents
 from blase.fit.line_response import add_responses, pixel_runs
 from blase.fit.objective import Data
 from blase.fit.parameters import ParameterSpace
@@ -165,7 +165,7 @@ class _View:
     run_end: IntArray
 
 
-def _views(model: SpectrumModel, order: OrderModel, spectra: OrderSpectra) -> list[_View]:
+def _views(model: SpectrumModel, order: OrderModel, spectra: OrderSpectra, windows: float) -> list[_View]:
     detector = detector_path(model, order)
     out = []
     for absorber in _absorbers(model):
@@ -173,7 +173,9 @@ def _views(model: SpectrumModel, order: OrderModel, spectra: OrderSpectra) -> li
             path = stellar_path(detector, model, order, spectra)
         else:
             path = telluric_path(detector, spectra)
-        slopes = line_slopes(order.grid.array, absorber.lines, absorber.velocity, absorber.index(order))
+        slopes = line_slopes(
+            order.grid.array, absorber.lines, absorber.velocity, absorber.index(order), windows=windows
+        )
         run, run_end = pixel_runs(path.start, path.taps, slopes.lo, slopes.hi)
         out.append(_View(absorber, path, slopes, run, run_end))
     return out
@@ -370,11 +372,11 @@ class _Seen:
     entries: IntArray
 
 
-def _see(model: SpectrumModel, space: ParameterSpace, number: int) -> _Seen:
+def _see(model: SpectrumModel, space: ParameterSpace, number: int, windows: float) -> _Seen:
     order = model.orders[number]
     tangents = _tangents(model, space, order)
     spectra = order_spectra(model, order, tangents)
-    views = _views(model, order, spectra)
+    views = _views(model, order, spectra, windows)
     return _Seen(views, *_order_columns(model, space, number, spectra, views, tangents))
 
 
@@ -386,8 +388,9 @@ def _widths(space: ParameterSpace) -> np.ndarray:
 
 
 def _broad_rows(blocks: LineBlocks, broad: IntArray, rank: IntArray) -> tuple[FloatArray, IntArray]:
-    """Columns (n, k) of the lines `broad` at the pixels `rank`, and their entries of z, both of free ones that
-    any of the pixels feels.
+    """Columns (n, k) of the lines `broad` at the pixels `rank`, and their entries of z.
+
+    Both only of free parameters that any of the pixels feels.
     """
     here = broad[
         (blocks.first[broad] <= rank.max()) & (blocks.first[broad] + blocks.length[broad] > rank.min())
@@ -402,13 +405,18 @@ def _broad_rows(blocks: LineBlocks, broad: IntArray, rank: IntArray) -> tuple[Fl
     return columns[:, felt], taken.entry.reshape(-1)[felt]
 
 
-def jacobian(model: SpectrumModel, data: Data, space: ParameterSpace) -> Jacobian:
-    """Jacobian of `model` / sigma at its current parameters, rows of unused pixels zero."""
+def jacobian(
+    model: SpectrumModel, data: Data, space: ParameterSpace, *, windows: float = FINE_WINDOWS
+) -> Jacobian:
+    """Jacobian of `model` / sigma at its current parameters, rows of unused pixels zero.
+
+    Columns of single lines end where the line's optical depth falls below `windows`.
+    """
     orders = list(model.orders)
     rank, borders, slices = _pixel_order(orders)
     used = data.used.numpy()
     weight = used / np.where(used, data.sigma.numpy(), 1.0)
-    seen_by = map_all(lambda number: _see(model, space, number), range(len(orders)))
+    seen_by = map_all(lambda number: _see(model, space, number, windows), range(len(orders)))
     views = [seen.views for seen in seen_by]
     blocks = _line_blocks(model, space, views, rank, slices, weight)
     limit = LONGEST_RUN if model.line_spread is not None else rank.size

@@ -18,6 +18,7 @@ from torch import Tensor
 from blase.errors import InputError
 from blase.fit.descent import Solution
 from blase.fit.jacobian import jacobian
+from blase.fit.line_columns import FINE_WINDOWS
 from blase.fit.normal_equations import NormalEquations
 from blase.fit.objective import Objective
 from blase.fit.stretches import Stretches
@@ -29,6 +30,8 @@ Progress = Callable[[int, float], None]
 LONGEST_STEP = 3.0
 """No parameter moves farther than this many prior widths at once."""
 FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 10.0, 1e-9, 1e12
+SLACK = 0.2
+"""Share of the average gain of a stretch that it may lose before it is damped."""
 IMMOVABLE = 1e18
 """Damping of what is held at its bound, so that the others do not step as if it moved with them."""
 
@@ -51,7 +54,14 @@ class _Point:
 class _Descent:
     """State of one damped Gauss-Newton descent; `advance` makes one step."""
 
-    def __init__(self, objective: Objective[SpectrumModel], start: Tensor, stretches: Stretches) -> None:
+    def __init__(
+        self,
+        objective: Objective[SpectrumModel],
+        start: Tensor,
+        stretches: Stretches,
+        damping: np.ndarray | None = None,
+        windows: float = FINE_WINDOWS,
+    ) -> None:
         if not isinstance(objective.model, SpectrumModel):
             raise InputError(
                 "the structured solver knows the standard forward model only",
@@ -60,9 +70,12 @@ class _Descent:
                 fix="use minimise_by_descent",
             )
         self.objective, self.model, self.stretches = objective, objective.model, stretches
+        self.windows = windows
         self.lower = objective.space.lower_bounds()
         self.z = np.maximum(start.numpy().copy(), self.lower)
         self.damping = np.full(stretches.count + 1, FIRST_DAMPING)
+        if damping is not None and damping.size == self.damping.size:
+            self.damping = np.minimum(damping, FIRST_DAMPING)
         self.growth = np.full(stretches.count + 1, 2.0)
         self.here = self._evaluate(self.z)
 
@@ -81,7 +94,9 @@ class _Descent:
     def advance(self) -> None:
         """Linearise and step; nothing changes where no damping yields a decrease."""
         self.objective.space.store(self.model, torch.from_numpy(self.z))
-        normal = NormalEquations(jacobian(self.model, self.objective.data, self.objective.space))
+        objective = self.objective
+        derivative = jacobian(self.model, objective.data, objective.space, windows=self.windows)
+        normal = NormalEquations(derivative)
         slope = self.here.gradient()
         slope[(self.z <= self.lower) & (slope > 0)] = 0.0
         while not self._try(normal, slope) and self.damping.min() < MOST_DAMPING:
@@ -98,21 +113,49 @@ class _Descent:
         predicted = here.residuals.detach().numpy() - normal.derivative.along(trial - self.z)
         promised = here.share - self.stretches.share(predicted, trial)
         there = self._evaluate(trial)
-        worse = there.share > here.share
-        worse[-1] = False
-        if worse.any() and self.stretches.count > 1:
-            trial = np.where(worse[self.stretches.parameter], self.z, trial)
-            there = self._evaluate(trial)
-        accepted = bool(there.share.sum() < here.share.sum())
+        failed = self._failed(here.share - there.share, promised)
+        if failed[:-1].any() and self.stretches.count > 1:
+            mended = np.where(failed[self.stretches.parameter], self.z, trial)
+            partly = self._evaluate(mended)
+            if partly.share.sum() < there.share.sum():
+                trial, there = mended, partly
         gain = here.share - there.share
+        accepted = bool(gain.sum() > 0)
         gain[-1], promised[-1] = gain.sum(), promised.sum()  # what is shared is judged by the whole
-        self._steer(gain, promised, worse if accepted else np.ones_like(worse))
+        self._steer(gain, promised, failed if accepted else self._to_blame(failed))
         if accepted:
             self.z, self.here = trial, there
         return accepted
 
+    def _slack(self, promised: np.ndarray) -> float:
+        """What a stretch may lose without being blamed: a part of what an average one gains."""
+        return SLACK * max(float(promised.sum()), 0.0) / self.stretches.count
+
+    def _failed(self, gain: np.ndarray, promised: np.ndarray) -> np.ndarray:
+        """Stretches that lost what they were not meant to lose.
+
+        A shared parameter may well make one stretch worse, as the linearised model foresees.
+        """
+        failed = gain < np.minimum(promised, 0.0) - self._slack(promised)
+        failed[-1] = False
+        return failed
+
+    def _to_blame(self, failed: np.ndarray) -> np.ndarray:
+        """What to damp after a step that gained nothing: failed stretches, their neighbours, what is shared.
+
+        Everything, once that does not help.
+        """
+        blamed = failed.copy()
+        blamed[:-2] |= failed[1:-1]
+        blamed[1:-1] |= failed[:-2]
+        blamed[-1] = True
+        if self.damping[blamed].max() >= MOST_DAMPING:
+            blamed[:] = True
+        return blamed
+
     def _steer(self, gain: np.ndarray, promised: np.ndarray, refused: np.ndarray) -> None:
-        ratio = np.clip(gain / np.maximum(promised, 1e-300), 0.0, 1.0)
+        scale = np.maximum(np.abs(promised), max(self._slack(promised), 1e-300))
+        ratio = np.clip(1.0 - (promised - gain) / scale, 0.0, 1.0)
         relaxed = self.damping * np.maximum(1 / 3, 1 - (2 * ratio - 1) ** 3)
         raised = np.where(refused, self.damping * self.growth, relaxed)
         self.damping = np.clip(raised, LEAST_DAMPING, MOST_DAMPING)
@@ -126,12 +169,16 @@ def minimise_structured(
     stretches: Stretches | None = None,
     max_iterations: int = 60,
     tolerance: float = 1e-3,
+    damping: np.ndarray | None = None,
+    windows: float = FINE_WINDOWS,
     progress: Progress | None = None,
 ) -> Solution:
     """Minimise `objective` over a `SpectrumModel` from `start` (size,); the model is left at the solution.
 
     Stops when a step gains less than `tolerance` of the objective (where 0.5 is one standard deviation of one
-    parameter), or when no damping yields a decrease. The objective never increases.
+    parameter), or when no damping yields a decrease. The objective never increases. `damping` may be that of
+    an earlier solution of nearly the same problem, which knows how far each stretch can be trusted. `windows`
+    is the optical depth at which the curvature cuts lines off (the gradient never does).
 
     Raises
     ------
@@ -139,7 +186,7 @@ def minimise_structured(
         if the model of `objective` is not a `SpectrumModel`.
     """
     with threadpool_limits(1, user_api="blas"):  # threads only get in the way of a narrow band
-        return _minimise(objective, start, stretches, max_iterations, tolerance, progress)
+        return _minimise(objective, start, stretches, max_iterations, tolerance, damping, windows, progress)
 
 
 def _minimise(
@@ -148,10 +195,12 @@ def _minimise(
     stretches: Stretches | None,
     max_iterations: int,
     tolerance: float,
+    damping: np.ndarray | None,
+    windows: float,
     progress: Progress | None,
 ) -> Solution:
     stretches = stretches or Stretches.single(objective.data.flux.numel(), start.numel())
-    descent = _Descent(objective, start, stretches)
+    descent = _Descent(objective, start, stretches, damping, windows)
     history: list[dict[str, Any]] = []
     converged, reason = False, f"{max_iterations} iterations were not enough"
     for iteration in range(1, max_iterations + 1):
@@ -165,4 +214,4 @@ def _minimise(
             break
     z = torch.from_numpy(descent.z)
     objective.space.store(objective.model, z)
-    return Solution(z, descent.value, converged, reason, history)
+    return Solution(z, descent.value, converged, reason, history, descent.damping)

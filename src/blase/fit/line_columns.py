@@ -17,8 +17,12 @@ from blase.functional.optical_depth import Sampling, near_half_width, optical_de
 from blase.functional.optical_depth_numba import window_derivatives
 from blase.model.lines import VoigtLines
 
-WINDOW_TOLERANCE = 3e-4
-"""Optical depth at which the derivative of a line is cut off in the curvature."""
+FINE_WINDOWS, COARSE_WINDOWS = 3e-5, 3e-4
+"""Optical depth at which the derivative of a line is cut off in the curvature.
+
+What a thousand lines lose at the edges of their windows adds up: with coarse windows, which cost half as
+much, a fit of a cool star makes its first big steps well, and then stalls.
+"""
 LINE_PARAMETERS = ("centre_shift", "log_strength", "log_sigma", "log_gamma")
 """Free parameters of a line, in the order of its columns."""
 
@@ -39,20 +43,25 @@ class LineSlopes:
     factor: np.ndarray
 
 
-def window_half_width(a: np.ndarray, s: np.ndarray, g: np.ndarray) -> np.ndarray:
-    """Distance [Angstrom] at which the optical depth of a line falls to the tolerance of the curvature."""
-    lorentz = np.sqrt(a * g / (np.pi * WINDOW_TOLERANCE))
-    return np.maximum(near_half_width(a, s, g, soft=0.0, tolerance=WINDOW_TOLERANCE), lorentz)
+def window_half_width(a: np.ndarray, s: np.ndarray, g: np.ndarray, tolerance: float) -> np.ndarray:
+    """Distance [Angstrom] at which the optical depth of a line falls to `tolerance`."""
+    lorentz = np.sqrt(a * g / (np.pi * tolerance))
+    return np.maximum(near_half_width(a, s, g, soft=0.0, tolerance=tolerance), lorentz)
 
 
 @torch.no_grad()
 def line_slopes(
-    wavelength: np.ndarray, lines: VoigtLines, velocity: Tensor | float, index: Tensor
+    wavelength: np.ndarray,
+    lines: VoigtLines,
+    velocity: Tensor | float,
+    index: Tensor,
+    *,
+    windows: float = FINE_WINDOWS,
 ) -> LineSlopes:
-    """Slopes of the lines `index` on the samples `wavelength` (n,)."""
+    """Slopes of the lines `index` on the samples `wavelength` (n,), down to the optical depth `windows`."""
     seen = {k: v.numpy() for k, v in lines.observed(velocity, index).items()}
     c, a, s, g = seen["centre"], seen["strength"], seen["sigma"], seen["gamma"]
-    half = window_half_width(a, s, g)
+    half = window_half_width(a, s, g, windows)
     lo, hi = np.searchsorted(wavelength, c - half), np.searchsorted(wavelength, c + half)
     window = np.concatenate([[0], np.cumsum(hi - lo)])
     values = window_derivatives(wavelength, c, a, s, g, lo, hi, window)

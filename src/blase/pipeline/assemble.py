@@ -22,10 +22,11 @@ from blase.functional.grid import log_grid
 from blase.functional.line_spread import velocity_sigma
 from blase.functional.optical_depth import sampling
 from blase.model.forward import OrderModel
+from blase.pipeline.attempt import order_slices
 from blase.pipeline.build import Settings
 from blase.pipeline.heldout import weighted_rms
 from blase.pipeline.prepare import Pixels
-from blase.pipeline.solve import Solved, order_slices
+from blase.pipeline.solve import Solved
 from blase.pipeline.uncertainty import scalar_error, template_errors, upper_limit, vector_errors
 from blase.results.result import OrderFit
 

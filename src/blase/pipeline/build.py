@@ -192,10 +192,13 @@ def _line_priors(model: SpectrumModel, settings: Settings) -> dict[str, Gaussian
 
 
 def build_objective(
-    pixels: list[Pixels], settings: Settings, noise_inflation: np.ndarray
+    pixels: list[Pixels], settings: Settings, noise_inflation: np.ndarray, enlargement: np.ndarray
 ) -> Objective[SpectrumModel]:
-    """Objective of all orders, each order's errors enlarged by its `noise_inflation` (n_orders,)."""
+    """Objective of all orders, each order's errors enlarged by its `noise_inflation` (n_orders,), every
+    pixel's by its `enlargement` (n_pixels,).
+    """
     model = build_model(pixels, settings)
     sigma = torch.cat([p.sigma * float(f) for p, f in zip(pixels, noise_inflation, strict=True)])
+    sigma = sigma * torch.from_numpy(enlargement)
     data = Data(torch.cat([p.flux for p in pixels]), sigma, torch.cat([p.used for p in pixels]))
     return Objective(model, data, ParameterSpace(model, build_priors(model, settings)))

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from blase.containers.atomic import atomic_file
 from blase.errors import InputError
 from blase.fit.priors import LinePriorWidths
-from blase.pipeline.solve import Start
+from blase.pipeline.state import Start
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,11 @@ class Checkpoint:
             "noise_inflation": torch.from_numpy(self.start.noise_inflation.copy()),
             "stellar_prior": torch.from_numpy(self.start.stellar_prior.array()),
             "telluric_prior": torch.from_numpy(self.start.telluric_prior.array()),
+            "enlargement": torch.from_numpy(self.start.enlargement.copy()),
             "velocities": torch.tensor([self.radial_velocity, self.vsini], dtype=torch.float64),
         }
+        if self.start.damping is not None:
+            tensors["damping"] = torch.from_numpy(self.start.damping.copy())
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(path) as temporary:
             save_file(tensors, temporary, metadata={"fingerprint": fingerprint})
@@ -52,7 +55,16 @@ def read_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
         tensors = load_file(path)
         priors = [LinePriorWidths(*tensors[name].tolist()) for name in ("stellar_prior", "telluric_prior")]
         velocity, vsini = tensors["velocities"].tolist()
-        found = Checkpoint(Start(tensors["z"], tensors["noise_inflation"].numpy(), *priors), velocity, vsini)
+        damping = tensors["damping"].numpy() if "damping" in tensors else None
+        start = Start(
+            tensors["z"],
+            tensors["noise_inflation"].numpy(),
+            priors[0],
+            priors[1],
+            tensors["enlargement"].numpy(),
+            damping,
+        )
+        found = Checkpoint(start, velocity, vsini)
     except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
         raise InputError(
             "the checkpoint cannot be read",

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blase.constants import SPEED_OF_LIGHT
+from blase.pipeline.attempt import Progress
 from blase.pipeline.fit_spectrum import fit_spectrum
-from blase.pipeline.solve import Progress
 from blase.results.result import FitResult
 from blase.simulation import Simulation, simulate_observation
 from blase.templates.embedded import embedded_lines, embedded_template

@@ -21,14 +21,16 @@ from blase.containers.metadata import Metadata, require_resolving_power
 from blase.errors import BlaseWarning, InputError, naming
 from blase.functional.doppler import velocity_from_factor
 from blase.pipeline.assemble import fit_summary, order_fits, stellar_template, strained_parameters
+from blase.pipeline.attempt import Progress
 from blase.pipeline.build import Settings, within_reach
 from blase.pipeline.checkpoint import Checkpoint, read_checkpoint
 from blase.pipeline.heldout import heldout_models
 from blase.pipeline.line_table import line_table
 from blase.pipeline.options import LINE_CLASSES, Freedom, freedom, require_within
 from blase.pipeline.prepare import Pixels, select_orders, to_pixels, uncovered, without
-from blase.pipeline.solve import Progress, Start, solve
+from blase.pipeline.solve import solve
 from blase.pipeline.start import LARGEST_VELOCITY, NEAR_GUESS, starting_point
+from blase.pipeline.state import Start
 from blase.results.result import FitResult
 from blase.templates import read_template
 from blase.templates.template import LineTemplate, Template

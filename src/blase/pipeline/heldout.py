@@ -9,9 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from blase.constants import SPEED_OF_LIGHT
+from blase.pipeline.attempt import Progress
 from blase.pipeline.build import Settings
 from blase.pipeline.prepare import Pixels, without
-from blase.pipeline.solve import Progress, Start, solve
+from blase.pipeline.solve import solve
+from blase.pipeline.state import Start
 
 FloatArray = NDArray[np.float64]
 
@@ -54,7 +56,7 @@ def heldout_models(
         solved = solve(
             kept,
             settings,
-            start=replace(state, z=None),
+            start=replace(state, z=None, damping=None),
             fixed=True,
             max_iterations=max_iterations,
             stage=f"held-out fold {fold + 1} of {folds}",
