@@ -2,9 +2,9 @@
 
 Pixel p, from l1 to l2 by its stated wavelengths, reads exp(w/c) l1 to exp(w/c) l2. On the model grid, uniform
 in ln(lambda), that moves both edges by w / step samples. A whole number of samples only renumbers them: the
-weights of `blase.functional.pixels` stay exactly as they are. What is left, at most half a sample either way, is
-interpolated between weights at a few displacements (Chebyshev's extrema, the half samples among them, so that
-weights are continuous where the whole number changes). A blurred spectrum is smooth on a scale of many
+weights of `blase.functional.pixels` stay exactly as they are. What is left, at most half a sample either way,
+is interpolated between weights at a few displacements (Chebyshev's extrema, the half samples among them, so
+that weights are continuous where the whole number changes). A blurred spectrum is smooth on a scale of many
 samples: the error is that of the weights themselves, at any displacement.
 """
 

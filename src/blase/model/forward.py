@@ -68,7 +68,8 @@ class OrderModel(nn.Module):
         super().__init__()
         self._levels = grid.levels
         fixed = {"wavelength": grid.wavelength, "stellar": stellar, "telluric": telluric, "blaze": blaze}
-        fixed |= {"pixel_index": pixels and pixels.index, "pixel_weight": pixels and pixels.weight}
+        fixed["pixel_index"] = None if pixels is None else pixels.index
+        fixed["pixel_weight"] = None if pixels is None else pixels.weight
         for name, tensor in fixed.items():
             self.register_buffer(name, tensor, persistent=False)
         self.continuum = continuum

@@ -14,8 +14,8 @@ class WavelengthCorrection(nn.Module):
     """Pixels displaced by w(x) = sum_k c_k P_k(x) [km/s], x in [-1, 1] along the order.
 
     Sign: where w > 0 a pixel's true wavelength is exp(w/c) times the stated one, redder. A pixel keeps its
-    width in velocity: the change of w within one pixel is left out (a stretch by 1e-4 moves a flux by less than
-    1e-5 where pixels are no wider than the line spread).
+    width in velocity: the change of w within one pixel is left out (a stretch by 1e-4 moves a flux by less
+    than 1e-5 where pixels are no wider than the line spread).
 
     Parameters
     ----------

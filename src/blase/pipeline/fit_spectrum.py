@@ -6,7 +6,7 @@ import hashlib
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ from blase.pipeline.checkpoint import Checkpoint, read_checkpoint
 from blase.pipeline.heldout import heldout_models
 from blase.pipeline.line_table import line_table
 from blase.pipeline.options import LINE_CLASSES, Freedom, freedom, require_within
+from blase.pipeline.order_freedom import Asked, choose_correction, parse_correction
+from blase.pipeline.order_table import strained_orders
 from blase.pipeline.prepare import Pixels, select_orders, to_pixels, uncovered, without
 from blase.pipeline.solve import Progress, Start, solve
 from blase.pipeline.start import LARGEST_VELOCITY, NEAR_GUESS, starting_point
@@ -81,6 +83,7 @@ def fit_spectrum(
     fix: dict[str, float | None] | None = None,
     free: list[str] | None = None,
     continuum_degree: int = 5,
+    wavelength_correction: Asked = None,
     folds: int = 5,
     device: str = "cpu",
     seed: int = 0,
@@ -102,6 +105,9 @@ def fit_spectrum(
     rv_guess : [km/s] narrows the search of the starting velocity to +-50 km/s around it.
     fix : parameters held at a value, or where they start (None); free : parameters that are fixed by default.
         Names in `blase.pipeline.options`.
+    wavelength_correction : width [km/s] of the prior of every Legendre coefficient (from -1 to 1 along an
+        order) by which its pixels are displaced, or width and degree; "off"; None for the default of the
+        instrument, which is off where wavelengths are stable or the instrument is not known.
     folds : contiguous blocks of pixels are left out in turn to measure the residual on unseen pixels;
         0 skips that.
     device : only "cpu" so far.
@@ -131,6 +137,7 @@ def fit_spectrum(
         )
     if rv_guess is not None:
         require_within("radial_velocity", rv_guess)
+    parse_correction(wavelength_correction)
     log, liberty = _Log(progress), freedom(fix, free)
     log.stage("prepare")
     chosen = select_orders(spectrum, orders, wavelength_range)
@@ -159,7 +166,10 @@ def fit_spectrum(
     log.done("clone")
 
     mark = _fingerprint(
-        pixels, stellar, atmosphere, (power, power_error, wind, continuum_degree, liberty, rv_guess)
+        pixels,
+        stellar,
+        atmosphere,
+        (power, power_error, wind, continuum_degree, liberty, rv_guess, wavelength_correction),
     )
     saved = read_checkpoint(checkpoint, mark) if resume and checkpoint is not None else None
     if saved is None:
@@ -182,6 +192,7 @@ def fit_spectrum(
     )
     pixels = _covered(pixels, stellar, start[0], metadata, log)
     settings = within_reach(settings, pixels)
+    settings = _corrected(settings, wavelength_correction, metadata, log)
 
     def save(state: Start) -> None:
         if checkpoint is not None:
@@ -203,7 +214,7 @@ def fit_spectrum(
         )
         log.done("held-out pixels")
     notes = [*metadata.notes, *log.notes]
-    log.warnings.extend(strained_parameters(solved))
+    log.warnings.extend([*strained_parameters(solved), *strained_orders(solved, pixels)])
     summary = fit_summary(solved, settings, pixels, metadata, heldout, warnings=log.warnings, notes=notes)
     result = FitResult(
         summary=summary | {"seed": seed},
@@ -446,6 +457,16 @@ def _covered(
         )
     _name_left_out(pixels, kept, log)
     return kept
+
+
+def _corrected(settings: Settings, asked: Asked, metadata: Metadata, log: _Log) -> Settings:
+    """The same settings with the correction of the wavelengths, which is announced."""
+    air = settings.telluric is not None and len(settings.telluric.lines) > 0
+    correction, said = choose_correction(asked, metadata, anchored=air)
+    log.notes.extend(said)
+    if asked is None and said:
+        log.warn(said[0])
+    return replace(settings, wavelength_correction=correction)
 
 
 def _fingerprint(pixels: list[Pixels], star: Clone, telluric: Clone | None, options: tuple[Any, ...]) -> str:
