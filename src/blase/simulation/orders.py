@@ -1,4 +1,4 @@
-"""Several orders of one star behind one atmosphere, each with a resolving power and a distortion of its own."""
+"""Several orders of one star, each with a resolving power and a distortion of its wavelengths."""
 
 from __future__ import annotations
 
