@@ -19,7 +19,7 @@ from blase.errors import InputError
 from blase.fit.descent import Solution
 from blase.fit.jacobian import jacobian
 from blase.fit.normal_equations import NormalEquations
-from blase.fit.objective import Objective
+from blase.fit.objective import Objective, require_cpu
 from blase.fit.stretches import Stretches
 from blase.model.forward import SpectrumModel
 
@@ -136,8 +136,9 @@ def minimise_structured(
     Raises
     ------
     InputError
-        if the model of `objective` is not a `SpectrumModel`.
+        if the model of `objective` is not a `SpectrumModel`, or not on the CPU.
     """
+    require_cpu(objective)
     with threadpool_limits(1, user_api="blas"):  # threads only get in the way of a narrow band
         return _minimise(objective, start, stretches, max_iterations, tolerance, progress)
 

@@ -18,17 +18,18 @@ from blase.cloning.clone import Kind
 from blase.constants import SPEED_OF_LIGHT
 from blase.containers import EchelleSpectrum
 from blase.containers.metadata import Metadata, require_resolving_power
-from blase.errors import BlaseWarning, InputError, naming
+from blase.errors import BlaseWarning, InputError
 from blase.functional.doppler import velocity_from_factor
 from blase.pipeline.assemble import fit_summary, order_fits, stellar_template, strained_parameters
 from blase.pipeline.build import Settings, within_reach
 from blase.pipeline.checkpoint import Checkpoint, read_checkpoint
+from blase.pipeline.device import require_device
 from blase.pipeline.heldout import heldout_models
 from blase.pipeline.line_table import line_table
 from blase.pipeline.options import LINE_CLASSES, Freedom, freedom, require_within
 from blase.pipeline.order_freedom import Asked, choose_correction, parse_correction
 from blase.pipeline.order_table import strained_orders
-from blase.pipeline.prepare import Pixels, select_orders, to_pixels, uncovered, without
+from blase.pipeline.prepare import Pixels, select_orders, to_pixels, uncovered, usable_orders, without
 from blase.pipeline.solve import Progress, Start, solve
 from blase.pipeline.start import LARGEST_VELOCITY, NEAR_GUESS, starting_point
 from blase.results.result import FitResult
@@ -110,7 +111,8 @@ def fit_spectrum(
         instrument, which is off where wavelengths are stable or the instrument is not known.
     folds : contiguous blocks of pixels are left out in turn to measure the residual on unseen pixels;
         0 skips that.
-    device : only "cpu" so far.
+    device : "cpu", or a GPU that is there, such as "cuda": then with a warning, as the structured solver
+        computes on the CPU whatever the device.
     seed : recorded; the fit itself draws no random numbers.
     checkpoint : file to which the state is saved after every pass; `resume` starts from it.
 
@@ -124,10 +126,7 @@ def fit_spectrum(
         for anything in the input that makes the fit impossible, with what to do about it.
     """
     torch.manual_seed(seed)
-    if device != "cpu":
-        raise InputError(
-            "the device is not supported", value=device, expected="cpu", fix="leave --device away"
-        )
+    on_processor = require_device(device)
     if folds == 1 or folds < 0:
         raise InputError(
             "the number of folds is out of range",
@@ -140,13 +139,17 @@ def fit_spectrum(
     parse_correction(wavelength_correction)
     log, liberty = _Log(progress), freedom(fix, free)
     log.stage("prepare")
+    if on_processor is not None:
+        log.warn(on_processor)
     chosen = select_orders(spectrum, orders, wavelength_range)
     metadata = chosen.metadata
-    _require_degree(continuum_degree, chosen)
     if orders is not None and len(chosen.orders) < len(orders):
         log.warn(f"{metadata.history[-1]}: left out")
-    with naming(metadata.path):
-        pixels = [to_pixels(order) for order in chosen.orders]
+    chosen, unusable = usable_orders(chosen)
+    for what in unusable:
+        log.warn(f"left out: {what}")
+    _require_degree(continuum_degree, chosen)
+    pixels = [to_pixels(order) for order in chosen.orders]
     power, power_error = _resolving_power(resolving_power, metadata, liberty)
     _require_something_free(liberty, with_air=telluric is not None, power_is_free=power_error > 0)
     wind = _wind_velocity(metadata, liberty) if telluric is not None else 0.0

@@ -36,10 +36,7 @@ def render(result: FitResult, figures: Figures) -> str:
     """Put the report together from a result and its figures."""
     sections = {
         "fitted": ("What was fitted", quality.fitted(result)),
-        "parameters": (
-            "Parameters of the whole and of single orders",
-            [*quality.parameters(result.summary), *own_parameters(result.summary)],
-        ),
+        "parameters": ("Parameters", quality.parameters(result.summary) + own_parameters(result.summary)),
         "quality": ("How good the fit is", quality.quality(result)),
         "figures": ("The fit, order by order", figures.orders or [paragraph("No order was fitted.")]),
         "residuals": ("Distribution of the residuals", failures.distribution(result, figures.histogram)),

@@ -9,9 +9,9 @@ from blase.results.html import number, table
 
 
 def own_parameters(summary: Mapping[str, Any]) -> list[str]:
-    """One row for every order of which the summary tells its resolving power; nothing where it tells none."""
+    """One row for every order; nothing where a single order has nothing of its own."""
     orders = [order for order in summary.get("orders") or [] if "resolving_power" in order]
-    if not orders:
+    if len(orders) < 2 and not any(order.get("wavelength_correction") for order in orders):
         return []
     rows = [
         [
