@@ -66,7 +66,7 @@ def _resolving_power(solved: Solved, number: int) -> dict[str, Any]:
     space, posterior = solved.objective.space, solved.posterior
     place = np.searchsorted(posterior.dense_index, [space.slices[n].start for n in names])
     width = np.array([float(space.priors[n].width) for n in names])
-    variance = float(width @ posterior.dense[np.ix_(place, place)] @ width)
+    variance = float(width @ posterior.dense.inverse(place, place) @ width)
     shrunk = np.sqrt(variance) > PRIOR_DOMINATED * float(np.linalg.norm(width))
     return entry(power, "", power * float(np.sqrt(variance)), prior_dominated=bool(shrunk))
 
