@@ -27,7 +27,7 @@ from blase.pipeline.device import require_device
 from blase.pipeline.heldout import heldout_models
 from blase.pipeline.line_table import line_table
 from blase.pipeline.options import LINE_CLASSES, Freedom, freedom, require_within
-from blase.pipeline.order_freedom import Asked, choose_correction, parse_correction
+from blase.pipeline.order_freedom import Asked, choose_correction, parse_correction, require_several
 from blase.pipeline.order_table import strained_orders
 from blase.pipeline.prepare import Pixels, select_orders, to_pixels, uncovered, usable_orders, without
 from blase.pipeline.solve import Progress, Start, solve
@@ -151,6 +151,7 @@ def fit_spectrum(
     _require_degree(continuum_degree, chosen)
     pixels = [to_pixels(order) for order in chosen.orders]
     power, power_error = _resolving_power(resolving_power, metadata, liberty)
+    require_several(liberty, len(pixels), metadata.path)
     _require_something_free(liberty, with_air=telluric is not None, power_is_free=power_error > 0)
     wind = _wind_velocity(metadata, liberty) if telluric is not None else 0.0
     if metadata.frame == "unknown":
@@ -195,7 +196,7 @@ def fit_spectrum(
     )
     pixels = _covered(pixels, stellar, start[0], metadata, log)
     settings = within_reach(settings, pixels)
-    settings = _corrected(settings, wavelength_correction, metadata, log)
+    settings = _corrected(settings, wavelength_correction, len(pixels), metadata, log)
 
     def save(state: Start) -> None:
         if checkpoint is not None:
@@ -462,10 +463,10 @@ def _covered(
     return kept
 
 
-def _corrected(settings: Settings, asked: Asked, metadata: Metadata, log: _Log) -> Settings:
+def _corrected(settings: Settings, asked: Asked, n_orders: int, metadata: Metadata, log: _Log) -> Settings:
     """The same settings with the correction of the wavelengths, which is announced."""
     air = settings.telluric is not None and len(settings.telluric.lines) > 0
-    correction, said = choose_correction(asked, metadata, anchored=air)
+    correction, said = choose_correction(asked, metadata, anchored=air, n_orders=n_orders)
     log.notes.extend(said)
     if asked is None and said:
         log.warn(said[0])

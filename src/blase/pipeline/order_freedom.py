@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -60,6 +60,19 @@ def has_own_resolving_power(freedom: Freedom, n_orders: int, *, common_is_free: 
     return name in freedom.freed or (name not in freedom.fixed and common_is_free)
 
 
+def require_several(freedom: Freedom, n_orders: int, path: str | None) -> None:
+    """Raise `InputError` where a single order is to have a resolving power besides that of all orders."""
+    name = "resolving_power_orders"
+    if n_orders < 2 and (name in freedom.fixed or name in freedom.freed):
+        raise InputError(
+            f"{name} means nothing for a single order",
+            path=path,
+            value=f"{n_orders} order",
+            expected="two orders or more",
+            fix="choose more with --order, or leave --fix and --free of it away",
+        )
+
+
 def parse_correction(asked: Asked) -> Correction | None:
     """The correction that a user asked for; None for `"off"` and None.
 
@@ -82,17 +95,19 @@ def parse_correction(asked: Asked) -> Correction | None:
 
 
 def choose_correction(
-    asked: Asked, metadata: Metadata, *, anchored: bool
+    asked: Asked, metadata: Metadata, *, anchored: bool, n_orders: int
 ) -> tuple[Correction | None, list[str]]:
     """The correction of a fit, and sentences that announce it; nothing is corrected without them.
 
-    `anchored` says whether telluric lines, whose wavelengths are known, take part in the fit. Without them a
-    shift of all pixels cannot be told from the radial velocity, and the constant is left out.
+    `anchored` says whether telluric lines, whose wavelengths are known, take part in the fit. Without them
+    a shift common to all pixels cannot be told from the radial velocity: that of a single order is left out,
+    those of several orders are zero in the mean by their priors, and the error of the radial velocity says
+    how well.
 
     Raises
     ------
     InputError
-        for what `parse_correction` refuses, and for a mere shift that nothing anchors.
+        for what `parse_correction` refuses, and for a mere shift of a single order that nothing anchors.
     """
     correction, why = parse_correction(asked), "as asked"
     known = default_wavelength_uncertainty(metadata.instrument) if asked is None else None
@@ -106,6 +121,12 @@ def choose_correction(
     ]
     if anchored:
         return correction, said
+    beyond = (
+        "no telluric lines anchor the wavelengths: their common shift cannot be told from the radial velocity"
+    )
+    if n_orders > 1:
+        share = correction.width / math.sqrt(n_orders)
+        return correction, [*said, f"{beyond}, whose error includes {share:.2g} km/s for it"]
     if correction.degree == 0:
         raise InputError(
             "a shift of all wavelengths cannot be told from the radial velocity",
@@ -114,11 +135,7 @@ def choose_correction(
             expected="telluric lines in the fit, or a correction of degree 1 or more",
             fix="give --telluric (telluric=...), or another --wavelength-correction",
         )
-    said.append(
-        "no telluric lines anchor the wavelengths: the constant of their correction is left out, as it could "
-        "not be told from the radial velocity"
-    )
-    return Correction(correction.width, correction.degree, lowest=1), said
+    return replace(correction, lowest=1), [*said, f"{beyond} and is left out"]
 
 
 def correction_module(

@@ -20,7 +20,7 @@ SPECTRUM_COMMENTS = (
     "telluric_free = flux * blurred(star) / blurred(star * telluric).",
 )
 
-DISPLACEMENT_COMMENT = "wavelength is as stated; the true one is wavelength * exp(displacement / c)."
+DISPLACEMENT_COMMENT = "wavelength as stated; the true one: wavelength * exp(displacement / c)."
 
 TEMPLATE_COMMENTS = (
     "Super-resolution semi-empirical stellar template: vacuum, rest frame,",

@@ -16,7 +16,7 @@ def own_parameters(summary: Mapping[str, Any]) -> list[str]:
     rows = [
         [
             order["row"],
-            _with_error(order["resolving_power"]["value"], order["resolving_power"]["error"], 6),
+            _resolving_power(order["resolving_power"]),
             _coefficients(order.get("wavelength_correction")),
         ]
         for order in orders
@@ -29,9 +29,10 @@ def own_parameters(summary: Mapping[str, Any]) -> list[str]:
     return [table(caption, ["order", "resolving power", "wavelength correction [km/s]"], rows)]
 
 
-def _with_error(value: float, error: float | None, digits: int) -> str:
-    """A value and its error; `held` without one."""
-    return f"{number(value, digits)} " + ("(held)" if error is None else f"± {number(error, 2)}")
+def _resolving_power(entry: Mapping[str, Any]) -> str:
+    """Value and error in whole numbers; `held` without an error."""
+    error = entry["error"]
+    return f"{entry['value']:.0f} " + ("(held)" if error is None else f"± {error:.0f}")
 
 
 def _coefficients(correction: Mapping[str, Any] | None) -> str:
@@ -40,5 +41,6 @@ def _coefficients(correction: Mapping[str, Any] | None) -> str:
         return "–"
     parts = zip(*(correction[name] for name in ("degree", "value", "error", "prior_dominated")), strict=True)
     return ", ".join(
-        f"P{degree}: {_with_error(value, error, 3)}{'*' * weak}" for degree, value, error, weak in parts
+        f"P{degree}: {number(value, 3)} ± {number(error, 2)}{'*' * weak}"
+        for degree, value, error, weak in parts
     )
