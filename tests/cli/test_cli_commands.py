@@ -136,7 +136,7 @@ def test_fit_passes_every_option_on(stage: Stage, tmp_path: Path) -> None:
         "--template-resolving-power fit --template-wavelength-unit nm --template-medium air "
         "--rv-guess -9.6 --fix vsini=2.2 --fix wind --free limb_darkening --continuum-degree 3 --folds 4 "
         "--wavelength-file w.fits --teff 4750 --seed 11 --column flux=spec --column mask=bad=x "
-        "--sky subtract --download"
+        "--sky subtract --download --wavelength-correction 0.4:2"
     )
     assert main(fit_arguments(tmp_path / "out", *options.split())) == 0
     path, read = stage.calls["read_spectrum"]
@@ -174,6 +174,7 @@ def test_fit_passes_every_option_on(stage: Stage, tmp_path: Path) -> None:
         "fix": {"vsini": 2.2, "wind": None},
         "free": ["limb_darkening"],
         "continuum_degree": 3,
+        "wavelength_correction": (0.4, 2),
         "folds": 4,
         "device": "cpu",
         "seed": 11,

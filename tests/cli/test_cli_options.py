@@ -13,6 +13,7 @@ from blase.cli.options import (
     parse_range,
     parse_resolving_power,
     parse_template_resolving_power,
+    parse_wavelength_correction,
 )
 from blase.cli.timing import StageClock, process_age
 from blase.errors import InputError
@@ -52,6 +53,20 @@ def test_resolving_power(text: str | None, power: object) -> None:
 def test_resolving_power_that_cannot_be_read(text: str) -> None:
     with pytest.raises(InputError, match="--resolving-power"):
         parse_resolving_power(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "correction"),
+    [(None, None), ("off", "off"), ("0.5", 0.5), ("0.5:0", (0.5, 0)), ("2e-1:3", (0.2, 3))],
+)
+def test_wavelength_correction(text: str | None, correction: object) -> None:
+    assert parse_wavelength_correction(text) == correction
+
+
+@pytest.mark.parametrize("text", ["", "on", "0", "-0.5", "nan", "0.5:", "0.5:-1", "0.5:1.5", "0.5:1:1"])
+def test_wavelength_correction_that_cannot_be_read(text: str) -> None:
+    with pytest.raises(InputError, match="--wavelength-correction cannot be read"):
+        parse_wavelength_correction(text)
 
 
 def test_resolving_power_of_a_template_may_be_fitted() -> None:

@@ -13,6 +13,7 @@ from blase.fit.objective import Data, Objective
 from blase.fit.parameters import GaussianPrior, ParameterSpace
 from blase.fit.priors import LinePriorWidths, line_priors, scalar_prior
 from blase.functional.continuum import normalised_coordinate
+from blase.functional.displaced_pixels import displaced_pixels
 from blase.functional.grid import log_grid
 from blase.functional.optical_depth import sampling
 from blase.functional.pixels import pixel_weights
@@ -21,6 +22,7 @@ from blase.model.forward import OrderModel, SpectrumModel
 from blase.model.instrument import LegendreContinuum, LineSpread
 from blase.model.lines import VoigtLines
 from blase.model.star import Star
+from blase.model.wavelength_correction import WavelengthCorrection
 
 STELLAR_WIDTHS = LinePriorWidths(centre_shift=0.3, log_strength=0.5, log_sigma=0.15, log_gamma=0.3)
 TELLURIC_WIDTHS = LinePriorWidths(centre_shift=0.03, log_strength=0.2, log_sigma=0.0, log_gamma=0.15)
@@ -67,11 +69,20 @@ class Scene:
         return self.space.pack(self.model)
 
 
-def build_order(edges: np.ndarray, stellar: int, telluric: int, *, margin: float = 1.5) -> OrderModel:
+def build_order(
+    edges: np.ndarray, stellar: int, telluric: int, *, margin: float = 1.5, own: bool = False
+) -> OrderModel:
+    """An order; `own` resolving power and wavelength correction where asked for."""
     grid = log_grid(edges[0] - margin, edges[-1] + margin, step=0.3)
     middle = double(0.5 * (edges[1:] + edges[:-1]))
+    correction = None
+    if own:
+        pixels = displaced_pixels(grid, np.stack([edges[:-1], edges[1:]], axis=1))
+        correction = WavelengthCorrection(pixels, normalised_coordinate(middle), step=0.3, degree=1)
     return OrderModel(
-        sampling(grid),
+        own_resolving_power=own,
+        wavelength_correction=correction,
+        grid=sampling(grid),
         pixels=pixel_weights(grid, edges),
         stellar=torch.arange(stellar),
         telluric=torch.arange(telluric),
@@ -102,9 +113,15 @@ def build_priors(model: SpectrumModel) -> dict[str, GaussianPrior]:
     for prefix in prefixes:
         for kind in ("strength", "sigma", "gamma"):
             priors[f"{prefix}.lines.log_{kind}_scale"] = scalar_prior(0.0, 0.1)
+    widths = {
+        "continuum.coefficients": 0.5,
+        "resolving_power_departure": 0.03,
+        "correction.coefficients": 0.4,
+    }
     for name, value in model.named_parameters():
-        if name.endswith("continuum.coefficients"):
-            priors[name] = GaussianPrior(value.detach().clone(), torch.full_like(value, 0.5))
+        for ending, width in widths.items():
+            if name.endswith(ending):
+                priors[name] = GaussianPrior(value.detach().clone(), torch.full_like(value, width))
     return priors
 
 
@@ -117,12 +134,13 @@ def build_scene(
     noise: float = 0.01,
     seed: int = 1,
     hermite: tuple[float, float] | None = None,
+    own: bool = False,
 ) -> Scene:
     """Fifteen lines, twelve of the star, unless told otherwise; truth one half prior width from the start."""
     stellar = random_table(12, 8630.5, 8636.5, 11) if stellar is None else stellar
     telluric = random_table(3, 8631.2, 8635.7, 12) if telluric is None else telluric
     model = SpectrumModel(
-        [build_order(e, len(stellar), len(telluric)) for e in edges],
+        [build_order(e, len(stellar), len(telluric), own=own) for e in edges],
         star=Star(voigt_lines(stellar), radial_velocity=4.0, vsini=vsini),
         atmosphere=Atmosphere(voigt_lines(telluric)) if len(telluric) else None,
         line_spread=LineSpread(55_000.0, gaussian=hermite is None),

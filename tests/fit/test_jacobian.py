@@ -1,10 +1,14 @@
 """Structured columns against forward-mode autodiff of the whole model, one parameter at a time."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from blase.fit.jacobian import jacobian
+from blase.fit.light_path import LightPath
+from blase.fit.objective import Objective
 from blase.fit.parameters import ParameterSpace
 
 EDGES = np.arange(8630.0, 8637.0, 0.06)
@@ -15,6 +19,8 @@ CASES = {
     "without atmosphere": {"telluric": np.zeros((0, 4))},
     "skewed line spread": {"hermite": (0.1, -0.05)},
     "two orders": {"edges": (EDGES[:66], EDGES[56:])},
+    "orders of their own": {"edges": (EDGES[:66], EDGES[56:]), "own": True},
+    "own and skewed": {"edges": (EDGES[:66], EDGES[56:]), "own": True, "hermite": (0.05, -0.03)},
 }
 
 
@@ -25,7 +31,7 @@ def columns(scene):
 
 def exact_columns(scene, z):
     """The same by forward-mode autodiff of the objective's residuals."""
-    units = torch.eye(scene.space.size, dtype=torch.float64)
+    units = torch.eye(z.numel(), dtype=torch.float64)
     slopes = [torch.func.jvp(scene.objective.residuals, (z,), (unit,))[1].detach() for unit in units]
     return -torch.stack(slopes, dim=1).numpy()
 
@@ -116,3 +122,50 @@ def test_power_is_the_sum_of_squares_of_every_order(make_scene):
     first = len(EDGES[:66]) - 1
     expected = [(matrix[:first] ** 2).sum(axis=0), (matrix[first:] ** 2).sum(axis=0)]
     np.testing.assert_allclose(found.power(), expected, rtol=1e-10, atol=1e-12)
+
+
+def test_a_path_whose_pixels_step_back_reads_the_same_samples():
+    start, rows = np.array([3, 5, 4, 4, 7, 6]), np.arange(1.0, 13.0).reshape(6, 2)
+    path = LightPath(start, rows).increasing()
+    assert np.all(np.diff(path.start) >= 0)
+    change = np.random.default_rng(1).standard_normal((12, 2))
+    np.testing.assert_allclose(path.apply(change), LightPath(start, rows).apply(change), rtol=1e-14)
+    kept = LightPath(np.arange(6), rows)
+    assert kept.increasing() is kept
+
+
+def test_displaced_pixels_that_step_back_have_the_right_columns(make_scene):
+    scene = make_scene(edges=(np.arange(8631.0, 8634.0, 0.006),), own=True, noise=0.05)
+    with torch.no_grad():
+        scene.model.orders[0].wavelength_correction.coefficients.copy_(torch.tensor([0.0, -3.0]))
+        assert np.diff(scene.model.orders[0].true_pixels().index[:, 0].numpy()).min() < 0
+    names = ("star.lines.log_strength", "star.radial_velocity")
+    space = ParameterSpace(scene.model, {name: scene.space.priors[name] for name in names})
+    part = replace(scene, objective=Objective(scene.model, scene.objective.data, space))
+    exact = exact_columns(part, space.pack(scene.model))
+    found = jacobian(scene.model, scene.objective.data, space).to_dense()
+    error, norm = np.linalg.norm(found - exact, axis=0), np.linalg.norm(exact, axis=0)
+    assert np.all(error <= np.maximum(0.01 * norm, 0.05))
+
+
+def test_what_belongs_to_one_order_is_felt_by_its_pixels_alone(make_scene):
+    scene = make_scene(edges=(EDGES[:66], EDGES[56:]), own=True)
+    found, first = columns(scene), len(EDGES[:66]) - 1
+    for name, where in scene.space.slices.items():
+        if name.startswith("orders.0."):
+            assert np.linalg.norm(found[:first, where]) > 0 and not found[first:, where].any(), name
+        if name.startswith("orders.1."):
+            assert np.linalg.norm(found[first:, where]) > 0 and not found[:first, where].any(), name
+    own = [name for name in scene.space.slices if name.startswith("orders.0.")]
+    assert len(own) == 3
+    shared = jacobian(scene.model, scene.objective.data, scene.space)
+    of_orders = [scene.space.slices[name].start for name in own]
+    assert not set(of_orders) & set(shared.dense_index[shared.shared].tolist())
+
+
+def test_departures_have_columns_where_the_common_resolving_power_is_held(make_scene):
+    scene = make_scene(edges=(EDGES[:66], EDGES[56:]), own=True)
+    name = "orders.1.log_resolving_power_departure"
+    space = ParameterSpace(scene.model, {name: scene.space.priors[name]})
+    found = jacobian(scene.model, scene.objective.data, space).to_dense()
+    np.testing.assert_allclose(found, columns(scene)[:, scene.space.slices[name]], rtol=1e-12)

@@ -11,6 +11,7 @@ from blase.errors import InputError
 from blase.fit.descent import minimise_by_descent
 from blase.fit.jacobian import jacobian
 from blase.fit.levenberg_marquardt import (
+    FIRST_DAMPING,
     MOST_DAMPING,
     _Descent,
     minimise_structured,

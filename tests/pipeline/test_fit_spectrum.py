@@ -216,12 +216,37 @@ def test_resolving_power_must_be_known(simulation: Simulation, star: Clone) -> N
         ({"free": ["telluric_sigma"]}, "telluric_sigma means nothing without an atmosphere"),
         ({"fix": dict.fromkeys(ALL)}, "nothing is left to fit"),
         ({"fix": dict.fromkeys(ALL[1:]), "resolving_power": (55_000.0, 0.0)}, "nothing is left to fit"),
-        ({"device": "tpu"}, "tpu"),
+        ({"device": "tpu"}, "the device is not known\n  found: tpu\n  expected: cpu or cuda"),
+        ({"device": "mps"}, "the device is not known"),
+        ({"device": "cuda:99"}, "this machine has no CUDA device"),
+        ({"wavelength_correction": (0.5, 9)}, "wavelength correction is out of range"),
     ],
 )
 def test_options_out_of_range(simulation: Simulation, star: Clone, option: dict, word: str) -> None:
     with pytest.raises(InputError, match=word):
         fit_spectrum(simulation.spectrum, star=star, **option)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+def test_a_device_that_is_not_there_is_named(simulation: Simulation, star: Clone) -> None:
+    with pytest.raises(InputError, match=r"this machine has no CUDA device\n  found: cuda\n  expected: cpu"):
+        fit_spectrum(simulation.spectrum, star=star, device="cuda")
+
+
+def test_a_device_that_is_there_is_said_to_be_idle(
+    simulation: Simulation, star: Clone, air: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    options = {"star": star, "telluric": air, "folds": 0, "rv_guess": 20.0, "fix": HELD}
+    with pytest.warns(BlaseWarning, match="solver computes on the CPU.*nothing of this fit runs on cuda:0"):
+        result = fit_spectrum(simulation.spectrum, device="cuda:0", **options)
+    assert any("computes on the CPU" in text for text in result.summary["warnings"])
+    assert value(result, "radial_velocity") == pytest.approx(20.0, abs=0.5)
+    with pytest.raises(
+        InputError, match=r"no CUDA device of that number\n  found: cuda:1\n  expected: cuda:0"
+    ):
+        fit_spectrum(simulation.spectrum, device="cuda:1", **options)
 
 
 @pytest.mark.parametrize("left", ["radial_velocity", "continuum"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from blase.containers.json_text import plain, to_line, to_text
 from blase.errors import InputError
 from blase.results import files
 from blase.results.files import write_result
-from blase.results.result import FitResult
+from blase.results.result import FitResult, OrderFit
 
 Factory = Callable[..., FitResult]
 NAMES = {"summary.json", "lines.ecsv", "spectrum.fits", "template.fits", "model.safetensors", "report.html"}
@@ -87,6 +88,18 @@ def test_spectrum_has_one_table_per_order_with_units(written: Path, result_facto
         "electron"
     ] * 6
     assert (units["star"], units["telluric"], units["mask"]) == (None, None, None)
+
+
+def test_corrected_wavelengths_are_written_as_displacements(
+    tmp_path: Path, result_factory: Factory, order_factory: Callable[..., OrderFit]
+) -> None:
+    moved = replace(order_factory(5), displacement=np.linspace(-0.5, 0.5, 300))
+    target = result_factory(orders=(moved, order_factory(7))).write(tmp_path / "moved")
+    with fits.open(target / "spectrum.fits") as hdus:
+        assert hdus["ORDER_5"].columns["displacement"].unit == "km/s"
+        np.testing.assert_array_equal(hdus["ORDER_5"].data["displacement"], moved.displacement)
+        assert "wavelength * exp(displacement / c)" in str(hdus["ORDER_5"].header["COMMENT"])
+        assert "displacement" not in hdus["ORDER_7"].columns.names
 
 
 def test_unit_unknown_to_astropy_is_kept_as_text(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from blase.cli.summary_text import order_lines
 from blase.errors import InputError
 from blase.results import report_figures
 from blase.results.diagnostics import (
@@ -264,3 +265,34 @@ def test_figure_draws_into_given_axes_and_refuses_an_unknown_order(result_factor
         result_factory().plot(order=6)
     with pytest.raises(InputError, match="not fitted"):
         result_factory(orders=()).plot()
+
+
+def own(power: float, error: float | None, shift: float | None = None) -> dict[str, Any]:
+    """What the summary says of one order."""
+    correction = None
+    if shift is not None:
+        correction = {"value": [shift, 0.1], "error": [0.02, 0.4], "degree": [0, 1], "unit": "km/s"}
+        correction |= {"prior_width": 0.5, "prior_dominated": [False, True]}
+    return {"resolving_power": {"value": power, "error": error}, "wavelength_correction": correction}
+
+
+def test_what_orders_have_for_themselves_is_shown(result_factory: Factory) -> None:
+    result = result_factory()
+    orders = [{"row": 5} | own(52_100.0, 610.0, 0.31), {"row": 7} | own(58_900.0, None)]
+    text = " ".join(check(report_html(replace(result, summary=result.summary | {"orders": orders}))).text)
+    for part in ("52100 ± 610", "58900 (held)", "P0: 0.31 ± 0.02, P1: 0.1 ± 0.4*"):
+        assert part in text
+    alone = replace(result, summary=result.summary | {"orders": orders[1:]})
+    assert "What every order has for itself" not in report_html(alone)
+    shifted = replace(result, summary=result.summary | {"orders": orders[:1]})
+    assert "What every order has for itself" in report_html(shifted)
+
+
+def test_the_terminal_shows_the_range_of_what_orders_have() -> None:
+    lines = order_lines([own(52_100.0, 610.0, 0.31), own(58_900.0, 700.0, -0.2)])
+    assert [line.split("  ")[-1].strip() for line in lines] == [
+        "52100 to 58900",
+        "-0.2 to 0.31 km/s",
+        "0.1 to 0.1 km/s",
+    ]
+    assert order_lines([own(52_100.0, 610.0)]) == order_lines([]) == []

@@ -41,6 +41,7 @@ from blase.cli.options import (
     parse_range,
     parse_resolving_power,
     parse_template_resolving_power,
+    parse_wavelength_correction,
 )
 from blase.cli.progress import both, show_progress
 from blase.cli.summary_text import fit_lines, read_summary
@@ -116,6 +117,14 @@ def fit(
     folds: Annotated[
         int, typer.Option("--folds", min=0, metavar="N", help="Folds of pixels held out in turn; 0 for none.")
     ] = 5,
+    wavelength_correction: Annotated[
+        str | None,
+        typer.Option(
+            "--wavelength-correction",
+            metavar="KM_S[:DEGREE]|off",
+            help="Prior width of the correction of every order's wavelengths; by default the instrument's.",
+        ),
+    ] = None,
     wavelength_file: WavelengthFileOption = None,
     teff: TeffOption = None,
     download: DownloadOption = False,
@@ -146,6 +155,7 @@ def fit(
     telluric_power = parse_template_resolving_power(telluric_resolving_power, "--telluric-resolving-power")
     fixed = parse_fixed(fix)
     check_distinct(fixed, free)
+    correction = parse_wavelength_correction(wavelength_correction)
     columns = parse_columns(column)
     if telluric is None:
         refuse_without(
@@ -215,6 +225,7 @@ def fit(
                 fix=fixed,
                 free=free or None,
                 continuum_degree=continuum_degree,
+                wavelength_correction=correction,
                 folds=folds,
                 device=device,
                 seed=seed,

@@ -62,6 +62,22 @@ def parse_template_resolving_power(text: str | None, flag: str) -> ResolvingPowe
     return "fit" if text == "fit" else parse_resolving_power(text, flag)
 
 
+def parse_wavelength_correction(text: str | None) -> float | tuple[float, int] | Literal["off"] | None:
+    """Return `off`, a width [km/s], or a width and a degree; None for None. Raises `InputError` otherwise."""
+    if text is None or text == "off":
+        return text  # type: ignore[return-value]
+    width, colon, degree = text.partition(":")
+    number = _positive(width)
+    if number is None or (colon and not degree.strip().isdecimal()):
+        raise InputError(
+            "--wavelength-correction cannot be read",
+            value=text,
+            expected="off, or KM_S or KM_S:DEGREE, such as 0.5:1",
+            fix="give --wavelength-correction 0.5:1 or --wavelength-correction off",
+        )
+    return (number, int(degree)) if colon else number
+
+
 def parse_fixed(texts: list[str] | None) -> dict[str, float | None] | None:
     """Return {name: value} of every `NAME=V`, None as value of a bare `NAME`; None where none was given."""
     fixed: dict[str, float | None] = {}

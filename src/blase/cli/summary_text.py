@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,26 @@ def read_summary(directory: Path) -> dict[str, Any]:
 def fit_lines(summary: Mapping[str, Any]) -> list[str]:
     """Return the headline parameters, the residuals and why the fit stopped, one line each."""
     lines = [parameter_line(name, summary[name]) for name in HEADLINE if name in summary]
+    lines += order_lines(summary.get("orders") or [])
     lines.append(f"{'residual, fitted pixels':<30}{_percent(summary.get('residual_rms'))}")
     lines.append(f"{'residual, held-out pixels':<30}{_percent(summary.get('residual_rms_heldout'))}")
     for name in ("n_pixels", "n_parameters", "n_effective"):
         lines.append(f"{name:<30}{_number(summary.get(name))}")
     lines.append(f"{'stopped because':<30}{summary.get('stop_reason')}")
     return [*lines, *(f"warning: {text}" for text in summary.get("warnings") or [])]
+
+
+def order_lines(orders: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the range of what orders have for themselves; nothing where they have nothing of their own."""
+    lines = []
+    powers = [order["resolving_power"]["value"] for order in orders if "resolving_power" in order]
+    if len(set(powers)) > 1:
+        lines.append(f"{'resolving power of orders':<30}{min(powers):.7g} to {max(powers):.7g}")
+    corrections = [c for order in orders if (c := order.get("wavelength_correction"))]
+    for k, degree in enumerate(corrections[0]["degree"] if corrections else []):
+        values = [c["value"][k] for c in corrections]
+        lines.append(f"{f'wavelength correction, P{degree}':<30}{min(values):.3g} to {max(values):.3g} km/s")
+    return lines
 
 
 def parameter_line(name: str, entry: Mapping[str, Any]) -> str:

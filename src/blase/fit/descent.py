@@ -39,14 +39,14 @@ def minimise_by_descent(
 ) -> Solution:
     """Minimise `objective` from `start` (size,) with bounded L-BFGS (Byrd et al. 1995, doi:10.1137/0916069).
 
-    Needs nothing of the model but that autograd can differentiate it. `tolerance` is the relative decrease of
-    the objective below which it stops.
+    Needs nothing of the model but that autograd can differentiate it, on the device where `start` and the
+    objective are. `tolerance` is the relative decrease of the objective below which it stops.
     """
     history: list[dict[str, Any]] = []
 
     def evaluate(z: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = objective.value_and_gradient(torch.from_numpy(z.copy()))
-        return value, gradient.numpy()
+        value, gradient = objective.value_and_gradient(torch.from_numpy(z.copy()).to(start.device))
+        return value, gradient.cpu().numpy()
 
     def report(intermediate_result: Any) -> None:
         history.append({"iteration": len(history) + 1, "objective": float(intermediate_result.fun)})
@@ -55,7 +55,7 @@ def minimise_by_descent(
 
     found = minimize(
         evaluate,
-        start.numpy(),
+        start.cpu().numpy(),
         jac=True,
         method="L-BFGS-B",
         bounds=[(low, None) for low in objective.space.lower_bounds()],
@@ -69,5 +69,9 @@ def minimise_by_descent(
         },
     )
     return Solution(
-        torch.from_numpy(found.x.copy()), float(found.fun), bool(found.success), str(found.message), history
+        torch.from_numpy(found.x.copy()).to(start.device),
+        float(found.fun),
+        bool(found.success),
+        str(found.message),
+        history,
     )

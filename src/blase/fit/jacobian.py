@@ -21,6 +21,7 @@ from blase.fit.line_blocks import FloatArray, IntArray, LineBlocks
 from blase.fit.line_columns import FINE_WINDOWS, LINE_PARAMETERS, LineSlopes, line_slopes, shared_tangents
 from blase.fit.line_response import add_responses, pixel_runs
 from blase.fit.objective import Data
+from blase.fit.order_columns import RESOLVING_POWER, departure_name, own_columns
 from blase.fit.parameters import ParameterSpace
 from blase.functional.parallel import map_all
 from blase.model.forward import OrderModel, SpectrumModel
@@ -281,7 +282,8 @@ def _optics(
             rotated = model.star.rotate(spectra.intrinsic, order.step, **_named(named, "star."))
         light = rotated * spectra.transmission
         if model.line_spread is not None:
-            light = model.line_spread(light, order.step, **_named(named, "line_spread."))
+            own = order.log_resolving_power_departure
+            light = model.line_spread(light, order.step, departure=own, **_named(named, "line_spread."))
         return order.scale() * order.detect(light, None)
 
     return flux
@@ -307,15 +309,6 @@ def _optics_columns(
             name: torch.autograd.grad(product, along, retain_graph=True)[0].numpy()
             for name, product in zip(names, products, strict=True)
         }
-
-
-def _continuum_columns(model: SpectrumModel, order: OrderModel, spectra: OrderSpectra) -> np.ndarray:
-    """Columns (n_pixels, degree + 1) of an order's own continuum, in which the model is linear."""
-    assert order.continuum is not None
-    with torch.no_grad():
-        seen = order.detect(spectra.rotated * spectra.transmission, model.line_spread)
-        seen = seen if order.blaze is None else seen * order.blaze
-        return (seen[:, None] * order.continuum.basis).numpy()
 
 
 def _shared_names(space: ParameterSpace) -> list[str]:
@@ -345,19 +338,21 @@ def _order_columns(
     """Columns (n_pixels, k) that one order has of the parameters not of single lines; their entries of z."""
     order = model.orders[number]
     names = _shared_names(space)
-    own = f"orders.{number}.continuum.coefficients"
+    departs = departure_name(number) in space.slices
     optics = [n for n in names if n not in _SHARED]
+    if departs and RESOLVING_POWER not in optics:
+        optics.append(RESOLVING_POWER)
     found = _optics_columns(model, order, spectra, optics)
     for view in seen:
         wanted = [n for n in names if n in _SHARED and _SHARED[n][0] == view.absorber.prefix]
         if wanted:
             answer = view.path.apply(tangents[view.absorber.prefix])
             found |= {n: answer[:, _SHARED[n][1]] for n in wanted}
-    columns = [found[n][:, None] for n in found]
-    entries = [np.array([space.slices[n].start]) for n in found]
-    if own in space.slices:
-        columns.append(_continuum_columns(model, order, spectra))
-        entries.append(np.arange(space.slices[own].start, space.slices[own].stop))
+    by_name = {n: column[:, None] for n, column in found.items()}
+    by_name |= own_columns(model, number, spectra, found[RESOLVING_POWER] if departs else None)
+    free = [n for n in by_name if n in space.slices]
+    columns = [by_name[n] for n in free]
+    entries = [np.arange(space.slices[n].start, space.slices[n].stop) for n in free]
     if not columns:
         return np.zeros((seen[0].path.start.size, 0)), np.zeros(0, dtype=np.int64)
     return np.hstack(columns), np.concatenate(entries)

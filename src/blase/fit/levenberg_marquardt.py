@@ -20,7 +20,7 @@ from blase.fit.descent import Solution
 from blase.fit.jacobian import jacobian
 from blase.fit.line_columns import FINE_WINDOWS
 from blase.fit.normal_equations import NormalEquations
-from blase.fit.objective import Objective
+from blase.fit.objective import Objective, require_cpu
 from blase.fit.stretches import Stretches
 from blase.model.forward import SpectrumModel
 
@@ -183,8 +183,9 @@ def minimise_structured(
     Raises
     ------
     InputError
-        if the model of `objective` is not a `SpectrumModel`.
+        if the model of `objective` is not a `SpectrumModel`, or not on the CPU.
     """
+    require_cpu(objective)
     with threadpool_limits(1, user_api="blas"):  # threads only get in the way of a narrow band
         return _minimise(objective, start, stretches, max_iterations, tolerance, damping, windows, progress)
 

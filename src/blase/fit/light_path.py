@@ -63,6 +63,16 @@ class LightPath:
         """Number of samples that a pixel reads."""
         return int(self.rows.shape[1])
 
+    def increasing(self) -> LightPath:
+        """The same path with `start` that never decreases, as displaced pixels finer than the grid may do."""
+        start = np.minimum.accumulate(self.start[::-1])[::-1]
+        late = self.start - start
+        if not late.any():
+            return self
+        rows = np.zeros((start.size, self.taps + int(late.max())))
+        np.put_along_axis(rows, late[:, None] + np.arange(self.taps), self.rows, axis=1)
+        return LightPath(start, rows)
+
     def broadened(self, kernel: np.ndarray) -> LightPath:
         """The path behind a convolution with `kernel` (2 m + 1,), given at offsets of pixel less source."""
         return LightPath(self.start - kernel.size // 2, convolve_rows(self.rows, kernel[::-1].copy()))
@@ -81,14 +91,16 @@ class LightPath:
 @torch.no_grad()
 def detector_path(model: SpectrumModel, order: OrderModel) -> LightPath:
     """Pixels, line spread, continuum and blaze of one order."""
-    if order.pixels is None:
-        n = order.grid.wavelength.numel()
+    pixels = order.true_pixels()
+    if pixels is None:
+        n = order.wavelength.numel()
         path = LightPath(np.arange(n), np.ones((n, 1)))
     else:
-        path = LightPath(order.pixels.index[:, 0].numpy(), order.pixels.weight.numpy())
+        path = LightPath(pixels.index[:, 0].numpy(), pixels.weight.numpy()).increasing()
     if model.line_spread is not None:
         spread = model.line_spread
-        resolving_power = float(torch.exp(spread.log_resolving_power))
+        own = order.log_resolving_power_departure
+        resolving_power = float(torch.exp(spread.log_resolving_power + own))
         half = int(np.ceil(REACH * velocity_sigma(resolving_power) / order.step))
         velocity = torch.arange(-half, half + 1, dtype=torch.float64) * order.step
         kernel = line_spread_profile(velocity, resolving_power=resolving_power, h3=spread.h3, h4=spread.h4)

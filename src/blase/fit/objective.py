@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from blase.errors import InputError
 from blase.fit.parameters import ParameterSpace
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -22,6 +24,10 @@ class Data:
     sigma: Tensor
     used: Tensor  # bool
 
+    def to(self, device: torch.device | str) -> Data:
+        """The same data on another device."""
+        return Data(self.flux.to(device), self.sigma.to(device), self.used.to(device))
+
 
 class Objective(Generic[Model]):
     """-ln posterior of `model` given `data`, up to a constant, as a function of the whitened vector z.
@@ -31,6 +37,11 @@ class Objective(Generic[Model]):
 
     def __init__(self, model: Model, data: Data, space: ParameterSpace) -> None:
         self.model, self.data, self.space = model, data, space
+
+    def to(self, device: torch.device | str) -> Objective[Model]:
+        """The same objective with copies of model, data and priors on another device; z goes there too."""
+        model = deepcopy(self.model).to(device)
+        return Objective(model, self.data.to(device), ParameterSpace(model, self.space.priors))
 
     def predict(self, z: Tensor) -> Tensor:
         """Model flux (n_pixels,) at `z`."""
@@ -57,3 +68,15 @@ class Objective(Generic[Model]):
         value = self(point)
         (gradient,) = torch.autograd.grad(value, point)
         return float(value.detach()), gradient
+
+
+def require_cpu(objective: Objective[Any]) -> None:
+    """Raise `InputError` where an objective lives elsewhere than compiled loops can reach."""
+    device = objective.data.flux.device
+    if device.type != "cpu":
+        raise InputError(
+            "the structured solver computes on the CPU",
+            value=f"an objective on {device}",
+            expected="an objective on the CPU",
+            fix="pass objective.to('cpu'), or use minimise_by_descent",
+        )

@@ -19,6 +19,10 @@ class GaussianPrior:
     width: Tensor
     lower: float = -np.inf
 
+    def to(self, device: torch.device | str) -> GaussianPrior:
+        """The same belief on another device."""
+        return GaussianPrior(self.mean.to(device), self.width.to(device), self.lower)
+
 
 class ParameterSpace:
     """The free parameters of `model` as one whitened vector z: parameter = mean + width * z, so z ~ N(0, 1) a
@@ -27,7 +31,7 @@ class ParameterSpace:
     Parameters
     ----------
     model : the module whose parameters are meant; those without a prior stay as they are.
-    priors : by the parameter's name in `model.named_parameters()`.
+    priors : by the parameter's name in `model.named_parameters()`; they move to the device of the parameter.
 
     Raises
     ------
@@ -37,7 +41,8 @@ class ParameterSpace:
 
     def __init__(self, model: nn.Module, priors: dict[str, GaussianPrior]) -> None:
         known = dict(model.named_parameters())
-        self.priors, self.slices, start = priors, {}, 0
+        self.priors: dict[str, GaussianPrior] = {}
+        self.slices, start = {}, 0
         for name, prior in priors.items():
             if name not in known:
                 raise InputError(
@@ -49,6 +54,7 @@ class ParameterSpace:
                     value=float(prior.width.min()),
                     fix="freeze it instead",
                 )
+            self.priors[name] = prior.to(known[name].device)
             self.slices[name] = slice(start, start + known[name].numel())
             start += known[name].numel()
         self.size = start
@@ -81,5 +87,5 @@ class ParameterSpace:
         """Lower bound of every entry of z, shape (size,)."""
         bounds = np.full(self.size, -np.inf)
         for name, prior in self.priors.items():
-            bounds[self.slices[name]] = ((prior.lower - prior.mean) / prior.width).reshape(-1).numpy()
+            bounds[self.slices[name]] = ((prior.lower - prior.mean) / prior.width).reshape(-1).cpu().numpy()
         return bounds

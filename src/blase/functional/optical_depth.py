@@ -289,11 +289,14 @@ def optical_depth(
     Raises
     ------
     InputError
-        for an unknown back end.
+        for an unknown back end, and for the compiled one where the tensors are not on a CPU.
     """
-    name = backend or ("numba" if grid.wavelength.device.type == "cpu" else "torch")
+    device = grid.wavelength.device.type
+    name = backend or ("numba" if device == "cpu" else "torch")
     if name not in BACKENDS:
         raise InputError("unknown optical-depth back end", value=name, expected=f"one of {sorted(BACKENDS)}")
+    if name == "numba" and device != "cpu":
+        raise InputError("the compiled back end needs a CPU", value=device, fix="leave backend=... away")
     return BACKENDS[name](grid, (centre, strength, sigma, gamma), tolerance)
 
 

@@ -18,6 +18,7 @@ from blase.functional.pixels import PixelWeights, integrate_pixels
 from blase.model.atmosphere import Atmosphere
 from blase.model.instrument import LegendreContinuum, LineSpread
 from blase.model.star import Star
+from blase.model.wavelength_correction import WavelengthCorrection
 
 
 class OrderLight(NamedTuple):
@@ -39,7 +40,18 @@ class OrderModel(nn.Module):
     pixels : weights that integrate the blurred grid over detector pixels.
     stellar, telluric : long tensors, indices of the lines to be summed.
     continuum, blaze : smooth continuum and fixed blaze (n_pixels,); both optional.
+    own_resolving_power : whether `log_resolving_power_departure`, ln R of this order less that of all, is a
+        parameter; else it is zero.
+    wavelength_correction : where its pixels truly are, if that is in doubt.
     """
+
+    wavelength: Tensor
+    stellar: Tensor
+    telluric: Tensor
+    blaze: Tensor | None
+    pixel_index: Tensor | None
+    pixel_weight: Tensor | None
+    log_resolving_power_departure: Tensor | float
 
     def __init__(
         self,
@@ -50,16 +62,38 @@ class OrderModel(nn.Module):
         telluric: Tensor,
         continuum: LegendreContinuum | None = None,
         blaze: Tensor | None = None,
+        own_resolving_power: bool = False,
+        wavelength_correction: WavelengthCorrection | None = None,
     ) -> None:
         super().__init__()
-        self.grid, self.pixels = grid, pixels
-        self.stellar, self.telluric = stellar, telluric
-        self.continuum, self.blaze = continuum, blaze
+        self._levels = grid.levels
+        fixed = {"wavelength": grid.wavelength, "stellar": stellar, "telluric": telluric, "blaze": blaze}
+        fixed["pixel_index"] = None if pixels is None else pixels.index
+        fixed["pixel_weight"] = None if pixels is None else pixels.weight
+        for name, tensor in fixed.items():
+            self.register_buffer(name, tensor, persistent=False)
+        self.continuum = continuum
+        self.wavelength_correction = wavelength_correction
+        self.log_resolving_power_departure = (
+            nn.Parameter(torch.zeros((), dtype=torch.float64)) if own_resolving_power else 0.0
+        )
         self.step = velocity_step(grid.wavelength) if pixels is not None else 0.0
+
+    @property
+    def grid(self) -> Sampling:
+        """The samples on which spectra are made."""
+        return Sampling(self.wavelength, self._levels)
+
+    @property
+    def pixels(self) -> PixelWeights | None:
+        """Weights of the pixels where their wavelengths say that they are."""
+        if self.pixel_index is None or self.pixel_weight is None:
+            return None
+        return PixelWeights(self.pixel_index, self.pixel_weight)
 
     def absorption(self, star: Star | None, atmosphere: Atmosphere | None) -> tuple[Tensor, Tensor]:
         """Rotated star and transmission on the grid, both (n,)."""
-        ones = torch.ones_like(self.grid.wavelength)
+        ones = torch.ones_like(self.wavelength)
         return (
             ones if star is None else star(self.grid, self.stellar, self.step),
             ones if atmosphere is None else atmosphere(self.grid, self.telluric),
@@ -70,10 +104,20 @@ class OrderModel(nn.Module):
         continuum = 1.0 if self.continuum is None else self.continuum()
         return continuum if self.blaze is None else continuum * self.blaze
 
+    def blur(self, flux: Tensor, line_spread: LineSpread | None) -> Tensor:
+        """Blur `flux` (..., n) on the grid, by this order's own resolving power."""
+        if line_spread is None:
+            return flux
+        return line_spread(flux, self.step, departure=self.log_resolving_power_departure)
+
+    def true_pixels(self) -> PixelWeights | None:
+        """Weights of the pixels where they are, the correction of the wavelengths included."""
+        return self.pixels if self.wavelength_correction is None else self.wavelength_correction()
+
     def detect(self, flux: Tensor, line_spread: LineSpread | None) -> Tensor:
         """Blur `flux` (..., n) and integrate it over the pixels (..., n_pixels)."""
-        blurred = flux if line_spread is None else line_spread(flux, self.step)
-        return blurred if self.pixels is None else integrate_pixels(blurred, self.pixels)
+        blurred, pixels = self.blur(flux, line_spread), self.true_pixels()
+        return blurred if pixels is None else integrate_pixels(blurred, pixels)
 
     def forward(
         self, star: Star | None, atmosphere: Atmosphere | None, line_spread: LineSpread | None

@@ -32,16 +32,20 @@ class LineSpread(nn.Module):
         flux: Tensor,
         step: float,
         *,
+        departure: Tensor | float = 0.0,
         log_resolving_power: Tensor | None = None,
         h3: Tensor | None = None,
         h4: Tensor | None = None,
     ) -> Tensor:
-        """Blur `flux` (..., n) sampled every `step` [km/s]; by its own shape unless told otherwise."""
+        """Blur `flux` (..., n) sampled every `step` [km/s]; by its own shape unless told otherwise.
+
+        `departure` is added to ln R: what an order has of its own.
+        """
         power = self.log_resolving_power if log_resolving_power is None else log_resolving_power
         return line_spread_broadening(
             flux,
             step=step,
-            resolving_power=torch.exp(power),
+            resolving_power=torch.exp(power + departure),
             h3=self.h3 if h3 is None else h3,
             h4=self.h4 if h4 is None else h4,
         )

@@ -29,9 +29,10 @@ class VoigtLines(nn.Module):
         self.log_strength = nn.Parameter(torch.log(strength))
         self.log_sigma = nn.Parameter(torch.log(sigma))
         self.log_gamma = nn.Parameter(torch.log(gamma))
-        self.log_strength_scale = nn.Parameter(torch.zeros((), dtype=torch.float64))
-        self.log_sigma_scale = nn.Parameter(torch.zeros((), dtype=torch.float64))
-        self.log_gamma_scale = nn.Parameter(torch.zeros((), dtype=torch.float64))
+        zero = torch.zeros((), dtype=torch.float64, device=centre.device)
+        self.log_strength_scale, self.log_sigma_scale, self.log_gamma_scale = (
+            nn.Parameter(zero.clone()) for _ in range(3)
+        )
 
     def __len__(self) -> int:
         return self.centre.numel()

@@ -25,31 +25,25 @@ from blase.model.forward import OrderModel
 from blase.pipeline.attempt import order_slices
 from blase.pipeline.build import Settings
 from blase.pipeline.heldout import weighted_rms
+from blase.pipeline.order_table import PRIOR_DOMINATED, STRAINED, displacement, entry, of_order
 from blase.pipeline.prepare import Pixels
 from blase.pipeline.solve import Solved
 from blase.pipeline.uncertainty import scalar_error, template_errors, upper_limit, vector_errors
 from blase.results.result import OrderFit
 
 FloatArray = NDArray[np.float64]
-_PRIOR_DOMINATED, _DEGENERATE = 0.8, 0.95
+_DEGENERATE = 0.95
 _TEMPLATE_STEP = 0.25
 _PACKAGES = ("blase-echelle", "torch", "numpy", "scipy", "numba", "astropy")
-
-
-def entry(value: float | None, unit: str, error: float | None = None, **remarks: Any) -> dict[str, Any]:
-    """One parameter as `summary.json` holds it."""
-    return {"value": value, "error": error, "unit": unit} | remarks
-
-
-_STRAINED = 3.0
-"""Prior widths beyond which a shared parameter is reported as strained."""
 
 
 def strained_parameters(solved: Solved) -> list[str]:
     """Sentences on shared parameters far outside their priors, unseen rotation, prior widths at a bound."""
     z, found = solved.solution.z.numpy(), []
     for name, where in solved.objective.space.slices.items():
-        if where.stop - where.start == 1 and abs(z[where.start]) > _STRAINED:
+        if name.startswith("orders."):
+            continue
+        if where.stop - where.start == 1 and abs(z[where.start]) > STRAINED:
             found.append(
                 f"{name} ended {abs(z[where.start]):.1f} prior widths from its prior: the model is strained"
             )
@@ -71,7 +65,7 @@ def order_fits(solved: Solved, pixels: list[Pixels], flux_unit: str) -> tuple[Or
     with torch.no_grad():
         light = solved.model.light()
     out = []
-    for p, seen in zip(pixels, light, strict=True):
+    for p, seen, order in zip(pixels, light, solved.model.orders, strict=True):
         model, star, telluric, continuum = (t.numpy() for t in seen)
         with np.errstate(divide="ignore", invalid="ignore"):
             recovered = p.flux_as_read * star / model * continuum
@@ -88,6 +82,7 @@ def order_fits(solved: Solved, pixels: list[Pixels], flux_unit: str) -> tuple[Or
                 continuum=continuum * p.scale,
                 telluric_free=recovered,
                 flux_unit=flux_unit,
+                displacement=displacement(order),
             )
         )
     return tuple(out)
@@ -227,7 +222,7 @@ def _remarks(solved: Solved, key: str) -> dict[str, Any]:
     where = solved.objective.space.slices.get(key)
     if where is None:
         return {"fixed": True}
-    shrunk = bool(np.sqrt(solved.variance_ratio[where.start]) > _PRIOR_DOMINATED)
+    shrunk = bool(np.sqrt(solved.variance_ratio[where.start]) > PRIOR_DOMINATED)
     names, matrix = _correlation(solved)
     others = (
         [abs(c) for n, c in zip(names, matrix[names.index(key)], strict=True) if n != key]
@@ -306,6 +301,7 @@ def fit_summary(
                 if heldout is None
                 else weighted_rms(flux[s], heldout[s], sigma[s], used[s]),
             }
+            | of_order(solved, k)
             for k, (p, s) in enumerate(zip(pixels, slices, strict=True))
         ],
         "noise_inflation": [float(f) for f in solved.state.noise_inflation],

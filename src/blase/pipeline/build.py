@@ -20,6 +20,12 @@ from blase.model.instrument import LegendreContinuum, LineSpread
 from blase.model.lines import VoigtLines
 from blase.model.star import Star
 from blase.pipeline.options import Freedom
+from blase.pipeline.order_freedom import (
+    Correction,
+    correction_module,
+    has_own_resolving_power,
+    order_priors,
+)
 from blase.pipeline.prepare import Pixels, grid_step, lines_that_matter, order_grid, reaching
 
 VELOCITY_PRIOR = 50.0
@@ -59,6 +65,7 @@ class Settings:
     limb_darkening: float
     continuum_degree: int
     freedom: Freedom
+    wavelength_correction: Correction | None = None
     stellar_prior: LinePriorWidths = STELLAR
     telluric_prior: LinePriorWidths = TELLURIC
 
@@ -81,8 +88,9 @@ def within_reach(settings: Settings, pixels: list[Pixels]) -> Settings:
     return Settings(**{**settings.__dict__, "star": star, "telluric": telluric})
 
 
-def _order_model(pixels: Pixels, settings: Settings, step: float) -> OrderModel:
-    margin = max(1.5 * settings.vsini, 30.0) + 10
+def _order_model(pixels: Pixels, settings: Settings, step: float, *, own_power: bool) -> OrderModel:
+    correction = settings.wavelength_correction
+    margin = max(1.5 * settings.vsini, 30.0) + 10 + (correction.reach if correction else 0.0)
     grid, weights = order_grid(pixels, step=step, margin=margin, resolving_power=settings.resolving_power)
     coordinate = normalised_coordinate(torch.from_numpy(pixels.wavelength))
     telluric = settings.telluric
@@ -97,6 +105,8 @@ def _order_model(pixels: Pixels, settings: Settings, step: float) -> OrderModel:
         ),
         continuum=LegendreContinuum(coordinate, degree=settings.continuum_degree),
         blaze=pixels.blaze,
+        own_resolving_power=own_power,
+        wavelength_correction=correction_module(correction, pixels, grid, coordinate),
     )
 
 
@@ -114,7 +124,10 @@ def build_model(pixels: list[Pixels], settings: Settings) -> SpectrumModel:
     if telluric is not None:
         atmosphere = Atmosphere(voigt_lines(telluric.lines), wind_velocity=settings.wind_velocity)
     spread = LineSpread(settings.resolving_power, gaussian="line_spread_shape" not in settings.freedom.freed)
-    orders = [_order_model(p, settings, step) for p in pixels]
+    own_power = has_own_resolving_power(
+        settings.freedom, len(pixels), common_is_free=_resolving_power_is_free(settings)
+    )
+    orders = [_order_model(p, settings, step, own_power=own_power) for p in pixels]
     return SpectrumModel(orders, star=star, atmosphere=atmosphere, line_spread=spread)
 
 
@@ -141,7 +154,7 @@ def build_priors(model: SpectrumModel, settings: Settings) -> dict[str, Gaussian
         priors["star.vsini_squared"] = scalar_prior(0.0, VSINI_SQUARED_PRIOR, lower=0.0)
     if free("limb_darkening"):
         priors["star.limb_darkening"] = scalar_prior(settings.limb_darkening, LIMB_DARKENING_PRIOR, lower=0.0)
-    if free("resolving_power") and settings.resolving_power_error > 0:
+    if _resolving_power_is_free(settings):
         relative = settings.resolving_power_error / settings.resolving_power
         priors["line_spread.log_resolving_power"] = scalar_prior(
             float(np.log(settings.resolving_power)), relative
@@ -155,7 +168,12 @@ def build_priors(model: SpectrumModel, settings: Settings) -> dict[str, Gaussian
         for name, value in model.named_parameters():
             if name.endswith("continuum.coefficients"):
                 priors[name] = GaussianPrior(value.detach().clone(), torch.full_like(value, CONTINUUM_PRIOR))
+    priors |= order_priors(model, settings.wavelength_correction)
     return priors | _scale_priors(model, settings) | _line_priors(model, settings)
+
+
+def _resolving_power_is_free(settings: Settings) -> bool:
+    return settings.freedom.is_free("resolving_power") and settings.resolving_power_error > 0
 
 
 def _scale_priors(model: SpectrumModel, settings: Settings) -> dict[str, GaussianPrior]:

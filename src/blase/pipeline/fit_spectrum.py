@@ -6,7 +6,7 @@ import hashlib
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,19 @@ from blase.cloning.clone import Kind
 from blase.constants import SPEED_OF_LIGHT
 from blase.containers import EchelleSpectrum
 from blase.containers.metadata import Metadata, require_resolving_power
-from blase.errors import BlaseWarning, InputError, naming
+from blase.errors import BlaseWarning, InputError
 from blase.functional.doppler import velocity_from_factor
 from blase.pipeline.assemble import fit_summary, order_fits, stellar_template, strained_parameters
 from blase.pipeline.attempt import Progress
 from blase.pipeline.build import Settings, within_reach
 from blase.pipeline.checkpoint import Checkpoint, read_checkpoint
+from blase.pipeline.device import require_device
 from blase.pipeline.heldout import heldout_models
 from blase.pipeline.line_table import line_table
 from blase.pipeline.options import LINE_CLASSES, Freedom, freedom, require_within
-from blase.pipeline.prepare import Pixels, select_orders, to_pixels, uncovered, without
+from blase.pipeline.order_freedom import Asked, choose_correction, parse_correction, require_several
+from blase.pipeline.order_table import strained_orders
+from blase.pipeline.prepare import Pixels, select_orders, to_pixels, uncovered, usable_orders, without
 from blase.pipeline.solve import solve
 from blase.pipeline.start import LARGEST_VELOCITY, NEAR_GUESS, starting_point
 from blase.pipeline.state import Start
@@ -83,6 +86,7 @@ def fit_spectrum(
     fix: dict[str, float | None] | None = None,
     free: list[str] | None = None,
     continuum_degree: int = 5,
+    wavelength_correction: Asked = None,
     folds: int = 5,
     device: str = "cpu",
     seed: int = 0,
@@ -104,9 +108,13 @@ def fit_spectrum(
     rv_guess : [km/s] narrows the search of the starting velocity to +-50 km/s around it.
     fix : parameters held at a value, or where they start (None); free : parameters that are fixed by default.
         Names in `blase.pipeline.options`.
+    wavelength_correction : width [km/s] of the prior of every Legendre coefficient (from -1 to 1 along an
+        order) by which its pixels are displaced, or width and degree; "off"; None for the default of the
+        instrument, which is off where wavelengths are stable or the instrument is not known.
     folds : contiguous blocks of pixels are left out in turn to measure the residual on unseen pixels;
         0 skips that.
-    device : only "cpu" so far.
+    device : "cpu", or a GPU that is there, such as "cuda": then with a warning, as the structured solver
+        computes on the CPU whatever the device.
     seed : recorded; the fit itself draws no random numbers.
     checkpoint : file to which the state is saved after every pass; `resume` starts from it.
 
@@ -120,10 +128,7 @@ def fit_spectrum(
         for anything in the input that makes the fit impossible, with what to do about it.
     """
     torch.manual_seed(seed)
-    if device != "cpu":
-        raise InputError(
-            "the device is not supported", value=device, expected="cpu", fix="leave --device away"
-        )
+    on_processor = require_device(device)
     if folds == 1 or folds < 0:
         raise InputError(
             "the number of folds is out of range",
@@ -133,16 +138,22 @@ def fit_spectrum(
         )
     if rv_guess is not None:
         require_within("radial_velocity", rv_guess)
+    parse_correction(wavelength_correction)
     log, liberty = _Log(progress), freedom(fix, free)
     log.stage("prepare")
+    if on_processor is not None:
+        log.warn(on_processor)
     chosen = select_orders(spectrum, orders, wavelength_range)
     metadata = chosen.metadata
-    _require_degree(continuum_degree, chosen)
     if orders is not None and len(chosen.orders) < len(orders):
         log.warn(f"{metadata.history[-1]}: left out")
-    with naming(metadata.path):
-        pixels = [to_pixels(order) for order in chosen.orders]
+    chosen, unusable = usable_orders(chosen)
+    for what in unusable:
+        log.warn(f"left out: {what}")
+    _require_degree(continuum_degree, chosen)
+    pixels = [to_pixels(order) for order in chosen.orders]
     power, power_error = _resolving_power(resolving_power, metadata, liberty)
+    require_several(liberty, len(pixels), metadata.path)
     _require_something_free(liberty, with_air=telluric is not None, power_is_free=power_error > 0)
     wind = _wind_velocity(metadata, liberty) if telluric is not None else 0.0
     if metadata.frame == "unknown":
@@ -161,7 +172,10 @@ def fit_spectrum(
     log.done("clone")
 
     mark = _fingerprint(
-        pixels, stellar, atmosphere, (power, power_error, wind, continuum_degree, liberty, rv_guess)
+        pixels,
+        stellar,
+        atmosphere,
+        (power, power_error, wind, continuum_degree, liberty, rv_guess, wavelength_correction),
     )
     saved = read_checkpoint(checkpoint, mark) if resume and checkpoint is not None else None
     if saved is None:
@@ -184,6 +198,7 @@ def fit_spectrum(
     )
     pixels = _covered(pixels, stellar, start[0], metadata, log)
     settings = within_reach(settings, pixels)
+    settings = _corrected(settings, wavelength_correction, len(pixels), metadata, log)
 
     def save(state: Start) -> None:
         if checkpoint is not None:
@@ -205,7 +220,7 @@ def fit_spectrum(
         )
         log.done("held-out pixels")
     notes = [*metadata.notes, *log.notes]
-    log.warnings.extend(strained_parameters(solved))
+    log.warnings.extend([*strained_parameters(solved), *strained_orders(solved, pixels)])
     summary = fit_summary(solved, settings, pixels, metadata, heldout, warnings=log.warnings, notes=notes)
     result = FitResult(
         summary=summary | {"seed": seed},
@@ -448,6 +463,16 @@ def _covered(
         )
     _name_left_out(pixels, kept, log)
     return kept
+
+
+def _corrected(settings: Settings, asked: Asked, n_orders: int, metadata: Metadata, log: _Log) -> Settings:
+    """The same settings with the correction of the wavelengths, which is announced."""
+    air = settings.telluric is not None and len(settings.telluric.lines) > 0
+    correction, said = choose_correction(asked, metadata, anchored=air, n_orders=n_orders)
+    log.notes.extend(said)
+    if asked is None and said:
+        log.warn(said[0])
+    return replace(settings, wavelength_correction=correction)
 
 
 def _fingerprint(pixels: list[Pixels], star: Clone, telluric: Clone | None, options: tuple[Any, ...]) -> str:

@@ -36,6 +36,8 @@ GROUPS = {
     "stellar_lines": [name for name in LINE_CLASSES if name.startswith("stellar")],
     "telluric_lines": [name for name in LINE_CLASSES if name.startswith("telluric")],
 }
+OF_ORDERS = ("resolving_power_orders", "continuum")
+"""What every order has for itself; the first is its departure from the resolving power of all."""
 FREEABLE = ("limb_darkening", "line_spread_shape", "telluric_sigma")
 """Parameters that are fixed unless freed."""
 
@@ -60,7 +62,7 @@ def freedom(fix: dict[str, float | None] | None, free: list[str] | None) -> Free
     InputError
         for an unknown name, a value for a class of lines, or a name both fixed and freed.
     """
-    known = [*GLOBALS, *LINE_CLASSES, *GROUPS, "line_spread_shape", "continuum"]
+    known = [*GLOBALS, *LINE_CLASSES, *GROUPS, *OF_ORDERS, "line_spread_shape"]
     fixed: dict[str, float | None] = {}
     for name, value in (fix or {}).items():
         _require_known(name, known)

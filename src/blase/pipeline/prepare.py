@@ -13,7 +13,7 @@ from blase.cloning.clone import Clone
 from blase.constants import SPEED_OF_LIGHT
 from blase.containers.line_list import LineList
 from blase.containers.spectrum import EchelleSpectrum, Order, pixel_bounds
-from blase.errors import InputError
+from blase.errors import InputError, naming
 from blase.functional.doppler import doppler_factor
 from blase.functional.grid import log_grid
 from blase.functional.line_spread import velocity_sigma
@@ -61,13 +61,31 @@ class Pixels:
 def select_orders(
     spectrum: EchelleSpectrum, orders: list[int] | None, wavelength_range: tuple[float, float] | None
 ) -> EchelleSpectrum:
-    """The orders and the range a user asked for, each checked to have enough good pixels."""
+    """The orders and the range a user asked for."""
     chosen = spectrum if orders is None else spectrum.select(orders)
-    if wavelength_range is not None:
-        chosen = chosen.crop(*wavelength_range)
-    for order in chosen.orders:
-        order.require_usable(spectrum.metadata.path)
-    return chosen
+    return chosen if wavelength_range is None else chosen.crop(*wavelength_range)
+
+
+def usable_orders(spectrum: EchelleSpectrum) -> tuple[EchelleSpectrum, list[str]]:
+    """The orders that can be fitted, and of every other one what is wrong with it.
+
+    Raises
+    ------
+    InputError
+        for the first order, where none can be fitted.
+    """
+    kept, wrong = [], []
+    for order in spectrum.orders:
+        try:
+            order.require_usable()
+            to_pixels(order)
+            kept.append(order)
+        except InputError as error:
+            wrong.append(error)
+    if not kept:
+        with naming(spectrum.metadata.path):
+            raise wrong[0]
+    return replace(spectrum, orders=tuple(kept)), [f"{error.problem} ({error.value})" for error in wrong]
 
 
 def to_pixels(order: Order) -> Pixels:

@@ -20,6 +20,8 @@ SPECTRUM_COMMENTS = (
     "telluric_free = flux * blurred(star) / blurred(star * telluric).",
 )
 
+DISPLACEMENT_COMMENT = "wavelength as stated; the true one: wavelength * exp(displacement / c)."
+
 TEMPLATE_COMMENTS = (
     "Super-resolution semi-empirical stellar template: vacuum, rest frame,",
     "not rotated, not blurred, normalised; grid uniform in ln(wavelength).",
@@ -64,9 +66,13 @@ def _order_table(order: OrderFit) -> fits.BinTableHDU:
     flux_unit = _fits_unit(order.flux_unit)
     units = {"wavelength": "Angstrom"} | dict.fromkeys(_FLUX_COLUMNS, flux_unit)
     columns = [_column(name, getattr(order, name), units.get(name, "")) for name in _COLUMNS]
+    if order.displacement is not None:
+        columns.append(_column("displacement", order.displacement, "km/s"))
     table = fits.BinTableHDU.from_columns(columns, name=f"ORDER_{order.row}")
     table.header["ROW"] = (order.row, "0-based row shown by blase info")
     table.header.add_comment(SPECTRUM_COMMENTS[2])
+    if order.displacement is not None:
+        table.header.add_comment(DISPLACEMENT_COMMENT)
     return table
 
 

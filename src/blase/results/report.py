@@ -9,6 +9,7 @@ from blase.results import report_quality as quality
 from blase.results.diagnostics import residual_distribution
 from blase.results.html import escape, number, paragraph, section
 from blase.results.report_figures import histogram_figure, order_figures
+from blase.results.report_orders import own_parameters
 from blase.results.report_style import STYLE
 from blase.results.result import FitResult
 
@@ -35,7 +36,7 @@ def render(result: FitResult, figures: Figures) -> str:
     """Put the report together from a result and its figures."""
     sections = {
         "fitted": ("What was fitted", quality.fitted(result)),
-        "parameters": ("Global parameters", quality.parameters(result.summary)),
+        "parameters": ("Parameters", quality.parameters(result.summary) + own_parameters(result.summary)),
         "quality": ("How good the fit is", quality.quality(result)),
         "figures": ("The fit, order by order", figures.orders or [paragraph("No order was fitted.")]),
         "residuals": ("Distribution of the residuals", failures.distribution(result, figures.histogram)),

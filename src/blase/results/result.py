@@ -22,7 +22,8 @@ class OrderFit:
 
     `flux`, `model`, `continuum`, `residual` and `telluric_free` share the unit `flux_unit` of the data;
     `star` and `telluric` are normalised and each blurred alone, so their product is not the model.
-    `mask` is True where a pixel was not fitted. `residual` is flux - model.
+    `mask` is True where a pixel was not fitted. `residual` is flux - model. Where wavelengths were corrected
+    in the fit, the true ones are wavelength * exp(displacement / c), `displacement` in km/s; else it is None.
     """
 
     row: int
@@ -36,6 +37,7 @@ class OrderFit:
     continuum: np.ndarray
     telluric_free: np.ndarray
     flux_unit: str = ""
+    displacement: np.ndarray | None = None
 
     @property
     def residual(self) -> np.ndarray:

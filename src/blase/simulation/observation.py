@@ -171,7 +171,7 @@ def simulate_observation(
         telluric,
     )
     nominal = NOMINAL_RESOLVING_POWER if resolving_power is None else resolving_power
-    return Simulation(_expose(truth, noise_rng, signal_to_noise, nominal, seed), truth)
+    return Simulation(expose(truth, noise_rng, signal_to_noise, nominal, seed), truth)
 
 
 def _observe(
@@ -201,7 +201,7 @@ def _observe(
     return detect(stellar * transmission), detect(stellar), detect(transmission)
 
 
-def _expose(
+def expose(
     truth: Truth, rng: np.random.Generator, signal_to_noise: float, nominal: float, seed: int
 ) -> EchelleSpectrum:
     """Add photon noise, a readout floor and dead pixels."""
