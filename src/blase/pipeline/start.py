@@ -26,6 +26,8 @@ _STEP = 0.5
 _COARSE = 4  # samples between trials of the first pass: 2 km/s
 _VSINI = np.array([0.5, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 30, 40, 50, 65, 80, 100])
 _DILUTIONS = (0.0, 0.25, 0.5, 1.0)  # of the lines, as the template need not have their true strengths
+_MOST_ORDERS = 8
+"""Orders that the wide search uses: those that tell most of the star. The last refinement uses all."""
 _FIRST_VSINI = (5.0, 15.0, 30.0, 60.0)  # of the first pass: from slow to fast rotators
 
 
@@ -62,6 +64,17 @@ def _search_order(
     )
 
 
+def _most_telling(orders: list[SearchOrder]) -> list[SearchOrder]:
+    """The few orders whose stellar lines, where the air lets them through, stand out most above the noise."""
+
+    def contrast(order: SearchOrder) -> float:
+        light = order.star * order.telluric
+        signal = (order.weight * order.flux**2).sum()
+        return float(signal * ((order.telluric - light) ** 2).mean())
+
+    return sorted(orders, key=contrast, reverse=True)[:_MOST_ORDERS]
+
+
 def _transfers(orders: list[SearchOrder], resolving_power: float, vsini: float) -> list[Tensor]:
     out = []
     for order in orders:
@@ -90,7 +103,7 @@ def starting_point(
     continuum_degree: int,
     guess: float | None = None,
 ) -> Start:
-    """Search radial velocity, then vsini, then radial velocity once more, over all orders together.
+    """Search radial velocity, then vsini, then radial velocity once more, over the orders together.
 
     `star` holds lines at rest, `telluric` lines at rest that move at `wind_velocity` [km/s]. Trials run over
     +-300 km/s, or +-50 km/s around `guess`. Rotation is applied after the atmosphere here, which is exact
@@ -99,7 +112,8 @@ def starting_point(
     centre = 0.0 if guess is None else guess
     reach = LARGEST_VELOCITY if guess is None else NEAR_GUESS
     margin = abs(centre) + reach + 7 * float(velocity_sigma(resolving_power)) + 120 + 20 * _STEP
-    orders = [_search_order(p, star, telluric, wind_velocity, margin) for p in pixels]
+    every = [_search_order(p, star, telluric, wind_velocity, margin) for p in pixels]
+    orders = _most_telling(every)
 
     middle = round(centre / _STEP)
     coarse = middle + np.arange(-int(reach / _STEP), int(reach / _STEP) + 1, _COARSE)
@@ -119,10 +133,10 @@ def starting_point(
         for v in _VSINI
     ]
     vsini = float(_VSINI[int(np.argmin(broadened))])
-    transfers = _transfers(orders, resolving_power, vsini)
-    gain = _gain(orders, best, transfers, continuum_degree) / sum(p.n_used for p in pixels)
+    transfers = _transfers(every, resolving_power, vsini)
+    gain = _gain(every, best, transfers, continuum_degree) / sum(p.n_used for p in pixels)
     fine = best + np.arange(-2 * _COARSE, 2 * _COARSE + 1)
-    chi = shifted_chi_square(orders, fine, transfers, continuum_degree)
+    chi = shifted_chi_square(every, fine, transfers, continuum_degree)
     return Start(_to_velocity(parabola_minimum(fine.astype(float), chi)), vsini, gain)
 
 
