@@ -30,6 +30,7 @@ from blase.pipeline.line_table import line_table
 from blase.pipeline.options import LINE_CLASSES, Freedom, freedom, require_within
 from blase.pipeline.order_freedom import Asked, choose_correction, parse_correction, require_several
 from blase.pipeline.order_table import strained_orders
+from blase.pipeline.outliers import outlier_notes, outlier_table
 from blase.pipeline.prepare import Pixels, select_orders, to_pixels, uncovered, usable_orders, without
 from blase.pipeline.solve import solve
 from blase.pipeline.start import LARGEST_VELOCITY, NEAR_GUESS, starting_point
@@ -219,11 +220,12 @@ def fit_spectrum(
             pixels, settings, solved.state, folds=folds, max_iterations=max_iterations, progress=progress
         )
         log.done("held-out pixels")
-    notes = [*metadata.notes, *log.notes]
+    outliers = outlier_table(pixels, solved.state.enlargement)
+    notes = [*metadata.notes, *log.notes, *outlier_notes(outliers)]
     log.warnings.extend([*strained_parameters(solved), *strained_orders(solved, pixels)])
     summary = fit_summary(solved, settings, pixels, metadata, heldout, warnings=log.warnings, notes=notes)
     result = FitResult(
-        summary=summary | {"seed": seed},
+        summary=summary | {"outliers": outliers, "seed": seed},
         lines=line_table(solved, settings.star, settings.telluric, pixels),
         orders=order_fits(solved, pixels, metadata.flux_unit),
         template=stellar_template(solved, pixels),

@@ -8,8 +8,12 @@ errors one pixel in two million is touched.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+
+from blase.pipeline.prepare import Pixels
 
 FloatArray = NDArray[np.float64]
 
@@ -24,3 +28,30 @@ def enlargement(deviations: FloatArray) -> FloatArray:
 def weights(factors: FloatArray) -> FloatArray:
     """Weights (n,), 1 where nothing was changed, of pixels with the enlargement `factors` (n,)."""
     return factors**-2.0
+
+
+def outlier_table(pixels: list[Pixels], factors: FloatArray) -> list[dict[str, Any]]:
+    """Every pixel whose error was enlarged by `factors` (n_pixels,), the one with the least weight first.
+
+    `order` and `pixel` are counted from 0; `wavelength` is in vacuum Angstrom, in the frame of the data.
+    """
+    weight, found, start = weights(factors), [], 0
+    for order in pixels:
+        here = weight[start : start + order.used.numel()]
+        start += order.used.numel()
+        for pixel in np.flatnonzero((here < 1) & order.used.numpy()):
+            place = {"order": order.row, "pixel": int(pixel), "wavelength": float(order.wavelength[pixel])}
+            found.append(place | {"weight": float(here[pixel])})
+    return sorted(found, key=lambda entry: entry["weight"])
+
+
+def outlier_notes(table: list[dict[str, Any]]) -> list[str]:
+    """What to say of the pixels in `table`: nothing, or one sentence."""
+    if not table:
+        return []
+    worst = table[0]
+    return [
+        f"{len(table)} pixels more than {THRESHOLD:g} standard deviations off were given less weight, "
+        f"least of all that at {worst['wavelength']:.2f} Angstrom (order {worst['order']}, pixel "
+        f"{worst['pixel']}); all are in summary.json under `outliers`"
+    ]
