@@ -230,6 +230,23 @@ def test_a_clone_takes_no_option_of_a_template(
     assert f"{clone}: is a clone" in message and f"found: {given[0]}" in message
 
 
+def test_priors_from_the_command_line(tmp_path: Path, table: Table, star: Path, capsys: Capture) -> None:
+    write_csv(tmp_path / "s.csv", table)
+    command = ["fit", tmp_path / "s.csv", "--star", star, "-o", tmp_path / "out", *FIT]
+    chosen = ["--prior", "stellar_strength=student-t", "--prior-width", "stellar_sigma=0.2"]
+    assert run(*command, *chosen, "--noise-inflation", "1.5", "--quiet") == 0
+    assert "prior widths times (* chosen)" in capsys.readouterr().out
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["line_priors"]["stellar_strength"]["shape"] == "student-t"
+    assert summary["line_priors"]["stellar_sigma"]["width"] == 0.2
+    assert summary["noise_inflation"] == [1.5]
+    assert "overfitting" in (tmp_path / "out" / "report.html").read_text()
+    assert run(*command, "--no-curve", "--folds", "0", "--overwrite", "--quiet") == 0
+    assert "prior widths times" not in capsys.readouterr().out
+    assert run(*command, "--prior-width", "stellar_sigma=0", "--overwrite") == 2
+    assert "use --fix stellar_sigma" in capsys.readouterr().err
+
+
 def test_columns_by_name(tmp_path: Path, table: Table, star: Path, capsys: Capture) -> None:
     renamed = table.copy()
     renamed.rename_columns(["wavelength", "flux", "uncertainty"], ["x", "y", "dy"])

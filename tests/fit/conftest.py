@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from blase.fit.objective import Data, Objective
-from blase.fit.parameters import GaussianPrior, ParameterSpace
+from blase.fit.parameters import ParameterSpace, Prior
 from blase.fit.priors import LinePriorWidths, line_priors, scalar_prior
 from blase.functional.continuum import normalised_coordinate
 from blase.functional.displaced_pixels import displaced_pixels
@@ -91,7 +91,7 @@ def build_order(
     )
 
 
-def build_priors(model: SpectrumModel) -> dict[str, GaussianPrior]:
+def build_priors(model: SpectrumModel) -> dict[str, Prior]:
     priors = {
         "star.radial_velocity": scalar_prior(float(model.star.radial_velocity.detach()), 5.0),
         "star.vsini_squared": scalar_prior(0.0, 50.0, lower=0.0),
@@ -121,7 +121,7 @@ def build_priors(model: SpectrumModel) -> dict[str, GaussianPrior]:
     for name, value in model.named_parameters():
         for ending, width in widths.items():
             if name.endswith(ending):
-                priors[name] = GaussianPrior(value.detach().clone(), torch.full_like(value, width))
+                priors[name] = Prior(value.detach().clone(), torch.full_like(value, width))
     return priors
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from blase.errors import InputError
-from blase.fit.parameters import GaussianPrior, ParameterSpace
+from blase.fit.parameters import ParameterSpace, Prior
 from blase.fit.priors import LinePriorWidths, line_priors, scalar_prior
 from blase.model.lines import VoigtLines
 
@@ -24,7 +24,7 @@ class Toy(nn.Module):
 def toy_space(model):
     mean = torch.ones(2, 3, dtype=torch.float64)
     return ParameterSpace(
-        model, {"table": GaussianPrior(mean, 2 * mean, lower=-1.0), "slope": scalar_prior(1.0, 0.25)}
+        model, {"table": Prior(mean, 2 * mean, lower=-1.0), "slope": scalar_prior(1.0, 0.25)}
     )
 
 

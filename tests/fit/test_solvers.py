@@ -231,7 +231,7 @@ def test_shares_of_the_stretches_add_up_to_the_objective():
     parameter = np.tile(np.searchsorted([8611.0], centre), 4)
     parameter[-3:] = 2  # as if three were shared by all stretches
     stretches = Stretches(np.searchsorted([8611.0], wavelength), parameter, 2)
-    share = stretches.share(residuals, z.numpy())
+    share = stretches.share(residuals, objective.space.penalty(z).numpy())
     assert share.shape == (3,)
     assert share[2] == pytest.approx(0.5 * float((z[-3:] ** 2).sum()), rel=1e-12)
     assert share.sum() == pytest.approx(objective.value(z), rel=1e-12)

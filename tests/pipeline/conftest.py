@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -65,3 +66,17 @@ def two_orders() -> tuple[EchelleSpectrum, Clone]:
     orders = tuple(replace(s.orders[0], row=row) for row, s in enumerate(seen))
     clone = clone_template(lines_near("star", (8640.0, 8676.0), 12.0))
     return EchelleSpectrum(orders, seen[0].metadata), clone
+
+
+@pytest.fixture(scope="session")
+def simulate_order() -> Callable[..., tuple[Simulation, Clone, Clone]]:
+    """Return a function that simulates an order of any range, and its two clones."""
+
+    def make(span: tuple[float, float], **options: float) -> tuple[Simulation, Clone, Clone]:
+        return (
+            simulate(span, **options),  # type: ignore[arg-type]
+            clone_template(lines_near("star", span, 12.0)),
+            clone_template(lines_near("telluric", span, 4.0), kind="telluric"),
+        )
+
+    return make

@@ -91,6 +91,25 @@ def make_summary() -> dict[str, Any]:
         "residual_rms": np.float64(0.0047),
         "residual_rms_heldout": float("nan"),
         "noise_inflation": [1.1, 1.0],
+        "line_priors": {
+            "stellar_centre": {
+                "shape": "student-t",
+                "width": 1.2,
+                "unit": "km/s",
+                "state": "at upper bound",
+                "bounds": [0.075, 1.2],
+                "hyperprior": {"family": "scaled inverse chi-square", "mode": 0.3, "weight_in_lines": 2.0},
+            },
+            "stellar_strength": {
+                "shape": "gaussian",
+                "width": 0.31,
+                "unit": "ln",
+                "state": "held",
+                "bounds": None,
+                "hyperprior": None,
+            },
+        },
+        "regularisation_curve": make_curve(),
         "stop_reason": "the objective changed by less than 1e-6",
         "converged": True,
         "wall_seconds": None,
@@ -99,6 +118,21 @@ def make_summary() -> dict[str, Any]:
         "inputs": {"spectrum": {"path": "/data/<script>alert(1)</script>.fits", "sha256": "ab" * 32}},
         "warnings": ["the flux of 3 pixels was not finite"],
         "notes": ["the blaze was divided out"],
+    }
+
+
+def make_curve() -> dict[str, Any]:
+    """A regularisation curve of one order of two, best on unseen pixels beside the chosen point."""
+    numbers = [(0.0625, -900.0, 0.02, 0.03), (1.0, 40.0, 0.0047, 0.0081), (8.0, 35.5, 0.003, 0.0078)]
+    names = ("factor", "log_evidence", "residual_rms", "residual_rms_heldout")
+    return {
+        "points": [dict(zip(names, row, strict=True)) | {"n_effective": 10.0} for row in numbers],
+        "chosen_factor": 1.0,
+        "largest_evidence_factor": 1.0,
+        "smallest_heldout_factor": 8.0,
+        "orders": [5],
+        "n_orders": 2,
+        "heldout_fold": "3 of 5",
     }
 
 

@@ -43,6 +43,14 @@ from blase.cli.options import (
     parse_template_resolving_power,
     parse_wavelength_correction,
 )
+from blase.cli.prior_options import (
+    CurveOption,
+    NoiseInflationOption,
+    PriorOption,
+    PriorWidthOption,
+    parse_prior_widths,
+    parse_priors,
+)
 from blase.cli.progress import both, show_progress
 from blase.cli.summary_text import fit_lines, read_summary
 from blase.cli.timing import StageClock
@@ -110,6 +118,9 @@ def fit(
         list[str] | None,
         typer.Option("--free", metavar="NAME", help="Free a parameter that is fixed by default. Repeatable."),
     ] = None,
+    prior: PriorOption = None,
+    prior_width: PriorWidthOption = None,
+    noise_inflation: NoiseInflationOption = None,
     continuum_degree: Annotated[
         int,
         typer.Option("--continuum-degree", min=0, metavar="N", help="Degree of the continuum of an order."),
@@ -125,6 +136,7 @@ def fit(
             help="Prior width of the correction of every order's wavelengths; by default the instrument's.",
         ),
     ] = None,
+    curve: CurveOption = True,
     wavelength_file: WavelengthFileOption = None,
     teff: TeffOption = None,
     download: DownloadOption = False,
@@ -156,6 +168,7 @@ def fit(
     fixed = parse_fixed(fix)
     check_distinct(fixed, free)
     correction = parse_wavelength_correction(wavelength_correction)
+    shapes, widths = parse_priors(prior), parse_prior_widths(prior_width)
     columns = parse_columns(column)
     if telluric is None:
         refuse_without(
@@ -224,9 +237,13 @@ def fit(
                 rv_guess=rv_guess,
                 fix=fixed,
                 free=free or None,
+                priors=shapes,
+                prior_widths=widths,
+                noise_inflation=noise_inflation,
                 continuum_degree=continuum_degree,
                 wavelength_correction=correction,
                 folds=folds,
+                curve=curve,
                 device=device,
                 seed=seed,
                 checkpoint=checkpoint,

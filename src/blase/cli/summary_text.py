@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from blase.results.curve_text import curve_rows, verdict
+
 HEADLINE = ("radial_velocity", "radial_velocity_barycentric", "vsini", "resolving_power")
 
 
@@ -24,6 +26,7 @@ def fit_lines(summary: Mapping[str, Any]) -> list[str]:
     lines.append(f"{'residual, held-out pixels':<30}{_percent(summary.get('residual_rms_heldout'))}")
     for name in ("n_pixels", "n_parameters", "n_effective"):
         lines.append(f"{name:<30}{_number(summary.get(name))}")
+    lines += curve_lines(summary.get("regularisation_curve"))
     lines.append(f"{'stopped because':<30}{summary.get('stop_reason')}")
     return [*lines, *(f"warning: {text}" for text in summary.get("warnings") or [])]
 
@@ -39,6 +42,25 @@ def order_lines(orders: Sequence[Mapping[str, Any]]) -> list[str]:
         values = [c["value"][k] for c in corrections]
         lines.append(f"{f'wavelength correction, P{degree}':<30}{min(values):.3g} to {max(values):.3g} km/s")
     return lines
+
+
+def curve_lines(curve: Mapping[str, Any] | None) -> list[str]:
+    """Return the regularisation curve as a small table with one sentence; nothing where there is none."""
+    if curve is None:
+        return []
+    titles = (
+        "prior widths times (* chosen)",
+        "  fitted pixels [%]",
+        "  held-out pixels [%]",
+        "  ln evidence",
+    )
+    columns = zip(*curve_rows(curve), strict=True)
+    table = [
+        f"{title:<30}" + "".join(f"{cell:>10}" for cell in cells)
+        for title, cells in zip(titles, columns, strict=True)
+        if set(cells) != {"-"}
+    ]
+    return [*table, f"  {verdict(curve)}"]
 
 
 def parameter_line(name: str, entry: Mapping[str, Any]) -> str:

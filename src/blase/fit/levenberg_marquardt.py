@@ -44,11 +44,11 @@ class _Point:
     residuals: Tensor
     share: np.ndarray
 
-    def gradient(self) -> np.ndarray:
+    def gradient(self, prior_weight: np.ndarray) -> np.ndarray:
         """Exact gradient (size,) of the objective."""
         bar = self.residuals.detach()
         (along,) = torch.autograd.grad(self.residuals, self.z, bar, retain_graph=True)
-        return (along + self.z.detach()).numpy()
+        return along.numpy() + prior_weight * self.z.detach().numpy()
 
 
 class _Descent:
@@ -83,8 +83,12 @@ class _Descent:
         """What the objective is at `z`, with the graph that its gradient needs."""
         variable = torch.from_numpy(z.copy()).requires_grad_(True)
         residuals = self.objective.residuals(variable)
-        share = self.stretches.share(residuals.detach().numpy(), z)
+        share = self._share(residuals.detach().numpy(), z)
         return _Point(variable, residuals, np.where(np.isfinite(share), share, np.inf))
+
+    def _share(self, residuals: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """The objective of every stretch, (count + 1,)."""
+        return self.stretches.share(residuals, self.objective.space.penalty(torch.from_numpy(z)).numpy())
 
     @property
     def value(self) -> float:
@@ -97,21 +101,25 @@ class _Descent:
         objective = self.objective
         derivative = jacobian(self.model, objective.data, objective.space, windows=self.windows)
         normal = NormalEquations(derivative)
-        slope = self.here.gradient()
+        weight = objective.space.weight(torch.from_numpy(self.z)).numpy()
+        slope = self.here.gradient(weight)
         slope[(self.z <= self.lower) & (slope > 0)] = 0.0
-        while not self._try(normal, slope) and self.damping.min() < MOST_DAMPING:
+        while not self._try(normal, slope, weight - 1.0) and self.damping.min() < MOST_DAMPING:
             pass
 
-    def _try(self, normal: NormalEquations, slope: np.ndarray) -> bool:
-        """One trial step; whether the objective fell and the step was taken."""
+    def _try(self, normal: NormalEquations, slope: np.ndarray, flatter: np.ndarray) -> bool:
+        """One trial step; whether the objective fell and the step was taken.
+
+        `flatter` (size,) is by how much the curvature of a prior differs from that of a normal one.
+        """
         held = (self.z <= self.lower) & (slope == 0)
-        damping = np.where(held, IMMOVABLE, self.damping[self.stretches.parameter])
+        damping = np.where(held, IMMOVABLE, self.damping[self.stretches.parameter] + flatter)
         step = -normal.solve(damping, slope)
         trial = np.maximum(self.z + np.clip(step, -LONGEST_STEP, LONGEST_STEP), self.lower)
         trial[held] = self.z[held]
         here = self.here
         predicted = here.residuals.detach().numpy() - normal.derivative.along(trial - self.z)
-        promised = here.share - self.stretches.share(predicted, trial)
+        promised = here.share - self._share(predicted, trial)
         there = self._evaluate(trial)
         failed = self._failed(here.share - there.share, promised)
         if failed[:-1].any() and self.stretches.count > 1:

@@ -1,4 +1,4 @@
-"""What a fit minimises: half of chi-square plus half of the squared departure from the priors."""
+"""What a fit minimises: half of chi-square plus the penalty of every departure from its prior."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Objective(Generic[Model]):
 
     def __call__(self, z: Tensor) -> Tensor:
         """Scalar objective, differentiable."""
-        return 0.5 * (self.residuals(z) ** 2).sum() + 0.5 * (z**2).sum()
+        return 0.5 * (self.residuals(z) ** 2).sum() + self.space.penalty(z).sum()
 
     def value(self, z: Tensor) -> float:
         """Objective as a number, without building a graph."""

@@ -6,18 +6,20 @@ apart.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from blase.fit.parameters import GaussianPrior
+from blase.fit.parameters import Prior
+from blase.fit.penalties import GAUSSIAN, Shape
 from blase.model.lines import VoigtLines
 
 
 @dataclass(frozen=True)
 class LinePriorWidths:
-    """One-sigma departures from the clone; zero freezes a class.
+    """Standard deviations of departures from the clone, for any shape of the prior; zero freezes a class.
 
     centre_shift in km/s; log_strength, log_sigma, log_gamma in natural logarithms.
     """
@@ -36,19 +38,26 @@ STELLAR = LinePriorWidths(centre_shift=0.3, log_strength=0.7, log_sigma=0.25, lo
 TELLURIC = LinePriorWidths(centre_shift=0.03, log_strength=0.2, log_sigma=0.0, log_gamma=0.15)
 
 
-def line_priors(prefix: str, lines: VoigtLines, widths: LinePriorWidths) -> dict[str, GaussianPrior]:
-    """Priors of every class of `lines` with a positive width, centred on their present values."""
+def line_priors(
+    prefix: str, lines: VoigtLines, widths: LinePriorWidths, shapes: Mapping[str, Shape] | None = None
+) -> dict[str, Prior]:
+    """Priors of every class of `lines` with a positive width, centred on their present values.
+
+    `shapes` by the name of the class (`log_strength`), Gaussian where absent.
+    """
     priors = {}
     for kind in ("centre_shift", "log_strength", "log_sigma", "log_gamma"):
         width = getattr(widths, kind)
         if width > 0:
             mean = getattr(lines, kind).detach().clone()
-            priors[f"{prefix}.lines.{kind}"] = GaussianPrior(mean, torch.full_like(mean, width))
+            shape = (shapes or {}).get(kind, GAUSSIAN)
+            core = torch.full_like(mean, width / shape.deviation)
+            priors[f"{prefix}.lines.{kind}"] = Prior(mean, core, shape=shape)
     return priors
 
 
-def scalar_prior(mean: float, width: float, *, lower: float = -float("inf")) -> GaussianPrior:
+def scalar_prior(mean: float, width: float, *, lower: float = -float("inf")) -> Prior:
     """Prior of a single number."""
-    return GaussianPrior(
+    return Prior(
         torch.tensor(mean, dtype=torch.float64), torch.tensor(width, dtype=torch.float64), lower=lower
     )

@@ -45,7 +45,10 @@ class Stretches:
         label = np.where(shared, count, np.searchsorted(borders, np.where(shared, 0.0, parameter)))
         return cls(np.searchsorted(borders, pixel), label, count)
 
-    def share(self, residuals: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """The objective of every stretch and, last, of the shared priors, (count + 1,)."""
+    def share(self, residuals: np.ndarray, penalty: np.ndarray) -> np.ndarray:
+        """The objective of every stretch and, last, of the shared priors, (count + 1,).
+
+        `residuals` (n_pixels,); `penalty` (size,) of every parameter, as `ParameterSpace.penalty`.
+        """
         pixels = np.bincount(self.pixel, 0.5 * residuals**2, minlength=self.count + 1)
-        return pixels + np.bincount(self.parameter, 0.5 * z**2, minlength=self.count + 1)
+        return pixels + np.bincount(self.parameter, penalty, minlength=self.count + 1)

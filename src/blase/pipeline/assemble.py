@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from blase.cloning.clone import Clone
 from blase.constants import SPEED_OF_LIGHT
 from blase.containers.metadata import Metadata
+from blase.fit.evidence import log_evidence
 from blase.functional.continuum import legendre_basis
 from blase.functional.doppler import compose_velocities, doppler_factor
 from blase.functional.grid import log_grid
@@ -27,6 +27,7 @@ from blase.pipeline.build import Settings
 from blase.pipeline.heldout import weighted_rms
 from blase.pipeline.order_table import PRIOR_DOMINATED, STRAINED, displacement, entry, of_order
 from blase.pipeline.prepare import Pixels
+from blase.pipeline.prior_widths import at_upper_bound, describe
 from blase.pipeline.solve import Solved
 from blase.pipeline.uncertainty import scalar_error, template_errors, upper_limit, vector_errors
 from blase.results.result import OrderFit
@@ -37,7 +38,7 @@ _TEMPLATE_STEP = 0.25
 _PACKAGES = ("blase-echelle", "torch", "numpy", "scipy", "numba", "astropy")
 
 
-def strained_parameters(solved: Solved) -> list[str]:
+def strained_parameters(solved: Solved, settings: Settings) -> list[str]:
     """Sentences on shared parameters far outside their priors, unseen rotation, prior widths at a bound."""
     z, found = solved.solution.z.numpy(), []
     for name, where in solved.objective.space.slices.items():
@@ -55,7 +56,7 @@ def strained_parameters(solved: Solved) -> list[str]:
         found.append(limit + (", if the strained line widths are believed" if strained else ""))
     found.extend(
         f"the prior width of {name} ended at its bound: lines depart farther from the clone than is allowed"
-        for name in solved.widest
+        for name in at_upper_bound(_line_priors(solved, settings))
     )
     return found
 
@@ -305,10 +306,9 @@ def fit_summary(
             for k, (p, s) in enumerate(zip(pixels, slices, strict=True))
         ],
         "noise_inflation": [float(f) for f in solved.state.noise_inflation],
-        "prior_widths": {
-            "stellar": asdict(solved.state.stellar_prior),
-            "telluric": asdict(solved.state.telluric_prior) if settings.telluric else None,
-        },
+        "noise_inflation_state": "learned" if settings.regularisation.noise_inflation is None else "held",
+        "line_priors": _line_priors(solved, settings),
+        "log_evidence": log_evidence(solved.objective, solved.solution.z, solved.posterior.log_determinant),
         "converged": solved.solution.converged,
         "stop_reason": solved.solution.reason,
         "warnings": warnings,
@@ -317,6 +317,15 @@ def fit_summary(
         "versions": versions(),
         "inputs": _inputs(metadata, settings),
     }
+
+
+def _line_priors(solved: Solved, settings: Settings) -> dict[str, Any]:
+    """The prior of every class of lines that is fitted."""
+    widths = {"stellar": solved.state.stellar_prior}
+    first = {"stellar": settings.stellar_prior}
+    if settings.telluric:
+        widths["telluric"], first["telluric"] = solved.state.telluric_prior, settings.telluric_prior
+    return describe(widths, first, settings.regularisation)
 
 
 def _continuum_coefficients(solved: Solved, pixels: list[Pixels], flux_unit: str) -> dict[str, Any]:

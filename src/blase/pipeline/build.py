@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from blase.cloning.clone import Clone
 from blase.cloning.template_model import voigt_lines
 from blase.constants import SPEED_OF_LIGHT
 from blase.fit.objective import Data, Objective
-from blase.fit.parameters import GaussianPrior, ParameterSpace
+from blase.fit.parameters import ParameterSpace, Prior
 from blase.fit.priors import STELLAR, TELLURIC, LinePriorWidths, line_priors, scalar_prior
 from blase.functional.continuum import normalised_coordinate
 from blase.model.atmosphere import Atmosphere
@@ -27,6 +28,7 @@ from blase.pipeline.order_freedom import (
     order_priors,
 )
 from blase.pipeline.prepare import Pixels, grid_step, lines_that_matter, order_grid, reaching
+from blase.pipeline.regularisation import Regularisation
 
 VELOCITY_PRIOR = 50.0
 """Width of the prior of the radial velocity about its starting value [km/s]: wide on purpose."""
@@ -43,7 +45,8 @@ SCALE_PRIORS = {
 """Widths of the priors of the scales shared by all lines of a class [natural logarithm]."""
 LIMB_DARKENING_PRIOR = 0.1
 LINE_SPREAD_SHAPE_PRIOR = 0.05
-FREED_TELLURIC_SIGMA = 0.1
+MARGIN = 150.0
+"""Lines within this velocity of an order are in its reach [km/s]."""
 GROWTH = 30.0
 """Factor by which strength times gamma of a line may grow before its wings could be missed."""
 
@@ -68,23 +71,32 @@ class Settings:
     wavelength_correction: Correction | None = None
     stellar_prior: LinePriorWidths = STELLAR
     telluric_prior: LinePriorWidths = TELLURIC
+    regularisation: Regularisation = field(default_factory=Regularisation)
 
 
-def _in_reach(clone: Clone, pixels: list[Pixels], velocity: float, margin: float) -> Clone:
-    """The lines of `clone` near any of the orders or with wings that reach one; the rest burden the fit."""
-    factor = (1 + velocity / SPEED_OF_LIGHT, 1 + margin / SPEED_OF_LIGHT)
+def in_reach(clone: Clone, pixels: list[Pixels], velocity: float) -> NDArray[np.bool_]:
+    """Which lines (n_lines,) lie within `MARGIN` of any of the orders or have wings that reach one.
+
+    They move at `velocity` [km/s]; the rest would burden the fit.
+    """
+    factor = (1 + velocity / SPEED_OF_LIGHT, 1 + MARGIN / SPEED_OF_LIGHT)
     keep = np.zeros(len(clone.lines), dtype=bool)
     for order in pixels:
         low, high = order.edges[0] / factor[0] / factor[1], order.edges[-1] / factor[0] * factor[1]
         keep |= (clone.lines.centre >= low) & (clone.lines.centre <= high)
         keep[lines_that_matter(clone.lines, order.edges, velocity, gain=GROWTH).numpy()] = True
+    return keep
+
+
+def _reaching(clone: Clone, pixels: list[Pixels], velocity: float) -> Clone:
+    keep = in_reach(clone, pixels, velocity)
     return Clone(clone.kind, clone.lines.take(keep), clone.wavelength_range, clone.summary)
 
 
 def within_reach(settings: Settings, pixels: list[Pixels]) -> Settings:
-    """The same settings with only those lines that lie within 150 km/s of an order."""
-    star = _in_reach(settings.star, pixels, settings.radial_velocity, 150.0)
-    telluric = settings.telluric and _in_reach(settings.telluric, pixels, settings.wind_velocity, 150.0)
+    """The same settings with only those lines that are in reach of an order."""
+    star = _reaching(settings.star, pixels, settings.radial_velocity)
+    telluric = settings.telluric and _reaching(settings.telluric, pixels, settings.wind_velocity)
     return Settings(**{**settings.__dict__, "star": star, "telluric": telluric})
 
 
@@ -144,10 +156,10 @@ def reconsider_reach(model: SpectrumModel) -> None:
             setattr(order, name, reaching(order.grid.array, **arrays))
 
 
-def build_priors(model: SpectrumModel, settings: Settings) -> dict[str, GaussianPrior]:
+def build_priors(model: SpectrumModel, settings: Settings) -> dict[str, Prior]:
     """Priors of every free parameter; what is frozen has none."""
     free = settings.freedom.is_free
-    priors: dict[str, GaussianPrior] = {}
+    priors: dict[str, Prior] = {}
     if free("radial_velocity"):
         priors["star.radial_velocity"] = scalar_prior(settings.radial_velocity, VELOCITY_PRIOR)
     if free("vsini"):
@@ -167,7 +179,7 @@ def build_priors(model: SpectrumModel, settings: Settings) -> dict[str, Gaussian
     if free("continuum"):
         for name, value in model.named_parameters():
             if name.endswith("continuum.coefficients"):
-                priors[name] = GaussianPrior(value.detach().clone(), torch.full_like(value, CONTINUUM_PRIOR))
+                priors[name] = Prior(value.detach().clone(), torch.full_like(value, CONTINUUM_PRIOR))
     priors |= order_priors(model, settings.wavelength_correction)
     return priors | _scale_priors(model, settings) | _line_priors(model, settings)
 
@@ -176,9 +188,9 @@ def _resolving_power_is_free(settings: Settings) -> bool:
     return settings.freedom.is_free("resolving_power") and settings.resolving_power_error > 0
 
 
-def _scale_priors(model: SpectrumModel, settings: Settings) -> dict[str, GaussianPrior]:
+def _scale_priors(model: SpectrumModel, settings: Settings) -> dict[str, Prior]:
     """Scales shared by all lines of a class, free where single lines of that class are."""
-    priors: dict[str, GaussianPrior] = {}
+    priors: dict[str, Prior] = {}
     for origin, prefix, part in (
         ("stellar", "star", model.star),
         ("telluric", "atmosphere", model.atmosphere),
@@ -191,18 +203,16 @@ def _scale_priors(model: SpectrumModel, settings: Settings) -> dict[str, Gaussia
     return priors
 
 
-def _line_priors(model: SpectrumModel, settings: Settings) -> dict[str, GaussianPrior]:
-    telluric = settings.telluric_prior
-    if "telluric_sigma" in settings.freedom.freed:
-        telluric = LinePriorWidths(**{**telluric.__dict__, "log_sigma": FREED_TELLURIC_SIGMA})
+def _line_priors(model: SpectrumModel, settings: Settings) -> dict[str, Prior]:
     sources: list[tuple[str, str, VoigtLines, LinePriorWidths]] = []
     if model.star is not None:
         sources.append(("stellar", "star", model.star.lines, settings.stellar_prior))
     if model.atmosphere is not None:
-        sources.append(("telluric", "atmosphere", model.atmosphere.lines, telluric))
-    priors: dict[str, GaussianPrior] = {}
+        sources.append(("telluric", "atmosphere", model.atmosphere.lines, settings.telluric_prior))
+    priors: dict[str, Prior] = {}
     for origin, prefix, lines, widths in sources:
-        for name, prior in line_priors(prefix, lines, widths).items():
+        shapes = settings.regularisation.shapes_of(origin)
+        for name, prior in line_priors(prefix, lines, widths, shapes).items():
             short = name.rsplit(".", 1)[1].removeprefix("log_").removesuffix("_shift")
             if f"{origin}_{short}" not in settings.freedom.fixed:
                 priors[name] = prior

@@ -32,6 +32,8 @@ from blase.pipeline.order_freedom import Asked, choose_correction, parse_correct
 from blase.pipeline.order_table import strained_orders
 from blase.pipeline.outliers import outlier_notes, outlier_table
 from blase.pipeline.prepare import Pixels, select_orders, to_pixels, uncovered, usable_orders, without
+from blase.pipeline.regularisation import first_widths, regularisation
+from blase.pipeline.regularisation_curve import curve_warnings, regularisation_curve
 from blase.pipeline.solve import solve
 from blase.pipeline.start import LARGEST_VELOCITY, NEAR_GUESS, starting_point
 from blase.pipeline.state import Start
@@ -86,9 +88,13 @@ def fit_spectrum(
     rv_guess: float | None = None,
     fix: dict[str, float | None] | None = None,
     free: list[str] | None = None,
+    priors: dict[str, str] | None = None,
+    prior_widths: dict[str, float] | None = None,
+    noise_inflation: float | None = None,
     continuum_degree: int = 5,
     wavelength_correction: Asked = None,
     folds: int = 5,
+    curve: bool = True,
     device: str = "cpu",
     seed: int = 0,
     max_iterations: int = 60,
@@ -109,11 +115,18 @@ def fit_spectrum(
     rv_guess : [km/s] narrows the search of the starting velocity to +-50 km/s around it.
     fix : parameters held at a value, or where they start (None); free : parameters that are fixed by default.
         Names in `blase.pipeline.options`.
+    priors : shape of the prior of a class of lines, as in {"stellar_strength": "student-t"}: "gaussian",
+        "laplace" or "student-t".
+    prior_widths : standard deviation of the prior of a class of lines that is held instead of learned [km/s
+        for centres, natural logarithm for the rest].
+    noise_inflation : factor on the errors of all orders that is held instead of learned.
     wavelength_correction : width [km/s] of the prior of every Legendre coefficient (from -1 to 1 along an
         order) by which its pixels are displaced, or width and degree; "off"; None for the default of the
         instrument, which is off where wavelengths are stable or the instrument is not known.
     folds : contiguous blocks of pixels are left out in turn to measure the residual on unseen pixels;
         0 skips that.
+    curve : whether to show how the fit would be with narrower and with wider priors
+        (`blase.pipeline.regularisation_curve`).
     device : "cpu", or a GPU that is there, such as "cuda": then with a warning, as the structured solver
         computes on the CPU whatever the device.
     seed : recorded; the fit itself draws no random numbers.
@@ -141,6 +154,9 @@ def fit_spectrum(
         require_within("radial_velocity", rv_guess)
     parse_correction(wavelength_correction)
     log, liberty = _Log(progress), freedom(fix, free)
+    chosen_priors = regularisation(
+        priors, prior_widths, noise_inflation, liberty, with_air=telluric is not None
+    )
     log.stage("prepare")
     if on_processor is not None:
         log.warn(on_processor)
@@ -176,7 +192,7 @@ def fit_spectrum(
         pixels,
         stellar,
         atmosphere,
-        (power, power_error, wind, continuum_degree, liberty, rv_guess, wavelength_correction),
+        (power, power_error, wind, continuum_degree, liberty, rv_guess, wavelength_correction, chosen_priors),
     )
     saved = read_checkpoint(checkpoint, mark) if resume and checkpoint is not None else None
     if saved is None:
@@ -185,6 +201,7 @@ def fit_spectrum(
     else:
         start = (saved.radial_velocity, saved.vsini)
     log.done("starting velocity")
+    first = first_widths(chosen_priors, liberty)
     settings = Settings(
         star=stellar,
         telluric=atmosphere,
@@ -196,6 +213,9 @@ def fit_spectrum(
         limb_darkening=_fixed(liberty, "limb_darkening", 0.6),
         continuum_degree=continuum_degree,
         freedom=liberty,
+        stellar_prior=first[0],
+        telluric_prior=first[1],
+        regularisation=chosen_priors,
     )
     pixels = _covered(pixels, stellar, start[0], metadata, log)
     settings = within_reach(settings, pixels)
@@ -214,18 +234,23 @@ def fit_spectrum(
         checkpoint=save,
     )
     log.done("fit")
-    heldout = None
+    heldout, along = None, None
     if folds:
         heldout = heldout_models(
             pixels, settings, solved.state, folds=folds, max_iterations=max_iterations, progress=progress
         )
         log.done("held-out pixels")
+    if curve:
+        along = regularisation_curve(pixels, settings, solved, heldout, folds=folds, progress=progress)
+        log.done("regularisation curve")
     outliers = outlier_table(pixels, solved.state.enlargement)
     notes = [*metadata.notes, *log.notes, *outlier_notes(outliers)]
-    log.warnings.extend([*strained_parameters(solved), *strained_orders(solved, pixels)])
-    summary = fit_summary(solved, settings, pixels, metadata, heldout, warnings=log.warnings, notes=notes)
+    log.warnings.extend([*strained_parameters(solved, settings), *strained_orders(solved, pixels)])
+    log.warnings.extend(curve_warnings(along))
+    unseen = None if heldout is None else heldout.model
+    summary = fit_summary(solved, settings, pixels, metadata, unseen, warnings=log.warnings, notes=notes)
     result = FitResult(
-        summary=summary | {"outliers": outliers, "seed": seed},
+        summary=summary | {"regularisation_curve": along, "outliers": outliers, "seed": seed},
         lines=line_table(solved, settings.star, settings.telluric, pixels),
         orders=order_fits(solved, pixels, metadata.flux_unit),
         template=stellar_template(solved, pixels),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -34,6 +34,23 @@ def fold_of_pixels(pixels: Pixels, folds: int, resolving_power: float) -> NDArra
     return blocks % folds
 
 
+@dataclass(frozen=True)
+class Heldout:
+    """What fits that left out one fold each say of it.
+
+    `model` (total pixels,) where every pixel is predicted by the fit that did not see it; `middle` where that
+    fit ended which left out `middle_fold(folds)`.
+    """
+
+    model: FloatArray
+    middle: Start
+
+
+def middle_fold(folds: int) -> int:
+    """The fold that stands for all: not the first one, which begins at the edge of an order."""
+    return folds // 2
+
+
 def heldout_models(
     pixels: list[Pixels],
     settings: Settings,
@@ -42,8 +59,8 @@ def heldout_models(
     folds: int,
     max_iterations: int = 60,
     progress: Progress | None = None,
-) -> FloatArray:
-    """Model (total pixels,) where every pixel is predicted by a fit that left its block out.
+) -> Heldout:
+    """Fit the spectrum as often as there are `folds`, each time without one fold of blocks.
 
     Each fold starts from the clone, with the starting velocity, noise inflation and prior widths of the fit
     of all pixels.
@@ -51,6 +68,7 @@ def heldout_models(
     assignment = [fold_of_pixels(p, folds, settings.resolving_power) for p in pixels]
     predicted = np.full(sum(p.flux.numel() for p in pixels), np.nan)
     everywhere = np.concatenate(assignment)
+    middle = state
     for fold in range(folds):
         kept = [without(p, fold_of == fold) for p, fold_of in zip(pixels, assignment, strict=True)]
         solved = solve(
@@ -64,7 +82,9 @@ def heldout_models(
         )
         with torch.no_grad():
             predicted[everywhere == fold] = solved.model().numpy()[everywhere == fold]
-    return predicted
+        if fold == middle_fold(folds):
+            middle = replace(state, z=solved.solution.z, damping=solved.solution.damping)
+    return Heldout(predicted, middle)
 
 
 def weighted_rms(

@@ -65,7 +65,7 @@ def freedom(fix: dict[str, float | None] | None, free: list[str] | None) -> Free
     known = [*GLOBALS, *LINE_CLASSES, *GROUPS, *OF_ORDERS, "line_spread_shape"]
     fixed: dict[str, float | None] = {}
     for name, value in (fix or {}).items():
-        _require_known(name, known)
+        require_known(name, known)
         for member in GROUPS.get(name, [name]):
             if value is not None and member not in GLOBALS:
                 raise InputError(
@@ -79,7 +79,7 @@ def freedom(fix: dict[str, float | None] | None, free: list[str] | None) -> Free
             fixed[member] = value
     freed = [member for name in free or [] for member in GROUPS.get(name, [name])]
     for name in freed:
-        _require_known(name, known)
+        require_known(name, known)
         if name in fixed:
             raise InputError(
                 "a parameter is both fixed and freed",
@@ -100,7 +100,8 @@ def require_within(name: str, value: float) -> None:
         )
 
 
-def _require_known(name: str, known: list[str]) -> None:
+def require_known(name: str, known: list[str]) -> None:
+    """Raise `InputError` unless `name` is one of the `known` parameters."""
     if name not in known:
         close = get_close_matches(name, known, n=1)
         raise InputError(

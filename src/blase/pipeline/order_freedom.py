@@ -9,7 +9,7 @@ import torch
 
 from blase.containers.metadata import Metadata
 from blase.errors import InputError
-from blase.fit.parameters import GaussianPrior
+from blase.fit.parameters import Prior
 from blase.functional.displaced_pixels import displaced_pixels
 from blase.functional.grid import velocity_step
 from blase.functional.optical_depth import Sampling
@@ -154,12 +154,12 @@ def correction_module(
     )
 
 
-def order_priors(model: SpectrumModel, correction: Correction | None) -> dict[str, GaussianPrior]:
+def order_priors(model: SpectrumModel, correction: Correction | None) -> dict[str, Prior]:
     """Priors, zero in the mean, of what every order has for itself besides its continuum."""
     widths = {"log_resolving_power_departure": DEPARTURE_PRIOR}
     widths["wavelength_correction.coefficients"] = math.nan if correction is None else correction.width
     return {
-        name: GaussianPrior(torch.zeros_like(value), torch.full_like(value, width))
+        name: Prior(torch.zeros_like(value), torch.full_like(value, width))
         for name, value in model.named_parameters()
         for ending, width in widths.items()
         if name.endswith(ending)

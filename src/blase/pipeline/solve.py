@@ -11,28 +11,24 @@ import torch
 
 from blase.fit.data_space import Posterior
 from blase.fit.descent import Solution
+from blase.fit.evidence import Evidence
 from blase.fit.jacobian import jacobian
-from blase.fit.line_columns import COARSE_WINDOWS, FINE_WINDOWS, LINE_PARAMETERS
+from blase.fit.line_columns import COARSE_WINDOWS, FINE_WINDOWS
 from blase.fit.normal_equations import NormalEquations
 from blase.fit.objective import Objective
-from blase.fit.priors import LinePriorWidths
+from blase.fit.parameters import ParameterSpace
 from blase.model.forward import SpectrumModel
 from blase.pipeline.approach import approach
 from blase.pipeline.attempt import Attempts, Progress, deviations, objective_at
 from blase.pipeline.build import Settings
 from blase.pipeline.outliers import enlargement, weights
 from blase.pipeline.prepare import Pixels
+from blase.pipeline.prior_widths import learned
 from blase.pipeline.state import FloatArray, Start
 
 TOLERANCE = 0.1
 """A fit ends when a step gains less than this in ln(posterior) an order; 0.5 is one standard deviation of one
 parameter."""
-LARGEST_CHANGE = 4.0
-"""Prior widths stay within this factor of where they began."""
-WIDEST_TELLURIC_CENTRE = 0.05
-"""Of the prior of telluric centres [km/s]: their catalogue is better than what a blend may suggest."""
-HYPERPRIOR_LINES = 2.0
-"""Weight of the first guess of a prior width, in lines: it decides where the data determine fewer."""
 _PASSES = 20
 _PASS_ITERATIONS, _PASS_TOLERANCE = 5, 0.3
 """A pass need not converge while noise and prior widths are still on their way; the last one must."""
@@ -43,8 +39,8 @@ class Solved:
     """A fit that has ended.
 
     `state` holds the noise inflation and the prior widths it ended with; `effective` (n_orders,) the
-    effective number of parameters of every order; `posterior` the second moments of z (whitened); `widest`
-    names the classes of lines whose prior width ended at its largest value.
+    effective number of parameters of every order; `posterior` the second moments of the parameters, in the
+    widths of `normal_space`, whose normal priors are as curved as those of the objective at the solution.
     """
 
     objective: Objective[SpectrumModel]
@@ -52,12 +48,12 @@ class Solved:
     state: Start
     effective: FloatArray
     posterior: Posterior
+    normal_space: ParameterSpace
     history: list[dict[str, Any]]
-    widest: tuple[str, ...]
 
     @property
     def variance_ratio(self) -> FloatArray:
-        """Posterior over prior variance (size,) of every entry of z."""
+        """Posterior over prior variance (size,) of every free number, the prior as curved as it is there."""
         return self.posterior.variance
 
     @property
@@ -66,16 +62,29 @@ class Solved:
         return self.objective.model
 
 
-def _analyse(objective: Objective[SpectrumModel], windows: float) -> tuple[Posterior, FloatArray]:
-    """Posterior where the model stands, and the effective number of parameters of every order.
+@dataclass(frozen=True)
+class Analysis:
+    """The posterior where a model stands, and the effective number of parameters of every order."""
+
+    space: ParameterSpace
+    normal: NormalEquations
+    posterior: Posterior
+    effective: FloatArray
+
+
+def analyse(objective: Objective[SpectrumModel], solution: Solution, windows: float) -> Analysis:
+    """Laplace's approximation at the solution, `windows` as for `jacobian`.
 
     Each parameter counts where the data that determine it lie.
     """
-    derivative = jacobian(objective.model, objective.data, objective.space, windows=windows)
-    posterior = NormalEquations(derivative).posterior
+    space = objective.space.gaussian_at(objective.model, solution.z)
+    derivative = jacobian(objective.model, objective.data, space, windows=windows)
+    normal = NormalEquations(derivative)
+    posterior = normal.posterior
     power = derivative.power()
     total = power.sum(axis=0)
-    return posterior, (power / np.where(total > 0, total, 1.0)) @ (1 - posterior.variance)
+    effective = (power / np.where(total > 0, total, 1.0)) @ (1 - posterior.variance)
+    return Analysis(space, normal, posterior, effective)
 
 
 def solve(
@@ -95,12 +104,12 @@ def solve(
     after each pass until they settle: the errors so that chi-square equals the pixels less the effective
     parameters (MacKay 1992, Neural Comput. 4, 415, eq. 4.9), never below the stated ones; the widths by the
     fixed point of the same evidence (ibid., eq. 4.8), with a weak hyperprior at the first guess. So are the
-    weights of outliers.
+    weights of outliers. What the settings hold is not re-estimated.
     """
     attempts = Attempts(pixels, settings, stage, progress)
     state = start or Start.at_clone(pixels, settings)
     if state.z is None:
-        state = approach(attempts, state, known=fixed)
+        state = approach(attempts, state, known=fixed or settings.regularisation.noise_inflation is not None)
     settled = fixed
     for number in range(1, _PASSES + 1):
         last = settled or number == _PASSES
@@ -111,12 +120,12 @@ def solve(
             tolerance=TOLERANCE if last else _PASS_TOLERANCE,
             windows=FINE_WINDOWS,
         )
-        posterior, effective = _analyse(objective, FINE_WINDOWS if last else COARSE_WINDOWS)
+        analysis = analyse(objective, solution, FINE_WINDOWS if last else COARSE_WINDOWS)
         if last:
             break
         if checkpoint is not None:
             checkpoint(replace(state, z=solution.z, damping=solution.damping))
-        found = _reconsidered(attempts, state, objective, solution, posterior, effective)
+        found = _reconsidered(attempts, state, objective, solution, analysis)
         settled = found.settled(state)
         state = replace(found, z=_whitened_anew(objective, solution, attempts, found))
     if not settled:
@@ -125,8 +134,15 @@ def solve(
             converged=False,
             reason=f"noise and prior widths had not settled after {_PASSES} passes",
         )
-    widest = _at_bound(state, settings)
-    return Solved(objective, solution, state, effective, posterior, attempts.history, widest)
+    return Solved(
+        objective,
+        solution,
+        state,
+        analysis.effective,
+        analysis.posterior,
+        analysis.space,
+        attempts.history,
+    )
 
 
 def _reconsidered(
@@ -134,69 +150,27 @@ def _reconsidered(
     state: Start,
     objective: Objective[SpectrumModel],
     solution: Solution,
-    posterior: Posterior,
-    effective: FloatArray,
+    analysis: Analysis,
 ) -> Start:
     """Noise inflation, outliers and prior widths as the `solution` of one pass suggests them."""
-    deviation = deviations(objective, solution.z)
+    settings, deviation = attempts.settings, deviations(objective, solution.z)
     used = np.concatenate([p.used.numpy() for p in attempts.pixels])
     counted = np.array([(used * weights(state.enlargement))[s].sum() for s in attempts.slices])
-    free = np.maximum(counted - effective, 1.0)
-    noise = np.maximum(state.noise_inflation * np.sqrt(attempts.chi_square(deviation) / free), 1.0)
+    noise = state.noise_inflation
+    if settings.regularisation.noise_inflation is None:
+        free = np.maximum(counted - analysis.effective, 1.0)
+        noise = np.maximum(noise * np.sqrt(attempts.chi_square(deviation) / free), 1.0)
     growth = np.repeat(noise / state.noise_inflation, [p.flux.numel() for p in attempts.pixels])
-    settings, ratio = attempts.settings, posterior.variance
+    evidence, space = Evidence(objective, solution.z, analysis.normal, analysis.posterior), objective.space
+    held = settings.regularisation
     return Start(
         None,
         noise,
-        _learned(objective, solution, ratio, "star", state.stellar_prior, settings.stellar_prior),
-        _learned(objective, solution, ratio, "atmosphere", state.telluric_prior, settings.telluric_prior),
+        learned(evidence, space, "stellar", state.stellar_prior, settings.stellar_prior, held),
+        learned(evidence, space, "telluric", state.telluric_prior, settings.telluric_prior, held),
         enlargement(deviation * state.enlargement / growth),
         solution.damping,
     )
-
-
-def _learned(
-    objective: Objective[SpectrumModel],
-    solution: Solution,
-    ratio: FloatArray,
-    prefix: str,
-    widths: LinePriorWidths,
-    first: LinePriorWidths,
-) -> LinePriorWidths:
-    """Prior widths of every free class of lines after one step towards the largest evidence.
-
-    width^2 <- (sum of squared departures + k first^2) / (n_effective + k), k = `HYPERPRIOR_LINES`: a scaled
-    inverse chi-square hyperprior.
-    """
-    z, found = solution.z.numpy(), {}
-    for kind in LINE_PARAMETERS:
-        where = objective.space.slices.get(f"{prefix}.lines.{kind}")
-        if where is not None and where.stop > where.start:
-            start, k = getattr(first, kind), HYPERPRIOR_LINES
-            departures, effective = (getattr(widths, kind) * z[where]) ** 2, 1 - ratio[where]
-            width = np.sqrt((departures.sum() + k * start**2) / (effective.sum() + k))
-            found[kind] = float(np.clip(width, start / LARGEST_CHANGE, _widest(prefix, kind, start)))
-    return replace(widths, **found)
-
-
-def _widest(prefix: str, kind: str, first: float) -> float:
-    """Largest prior width of a class of lines that began at `first`."""
-    highest = LARGEST_CHANGE * first
-    if (prefix, kind) == ("atmosphere", "centre_shift"):
-        return min(highest, max(first, WIDEST_TELLURIC_CENTRE))
-    return highest
-
-
-def _at_bound(state: Start, settings: Settings) -> tuple[str, ...]:
-    """Names of the classes of lines whose prior width ended at its largest value."""
-    found = []
-    for origin, prefix in (("stellar", "star"), ("telluric", "atmosphere")):
-        for kind in LINE_PARAMETERS:
-            first = getattr(getattr(settings, f"{origin}_prior"), kind)
-            now = getattr(getattr(state, f"{origin}_prior"), kind)
-            if first > 0 and now >= _widest(prefix, kind, first):
-                found.append(f"{origin} {kind.removeprefix('log_').replace('_shift', '')}")
-    return tuple(found)
 
 
 def _whitened_anew(

@@ -44,7 +44,8 @@ class Start:
     def at_clone(cls, pixels: list[Pixels], settings: Settings) -> Start:
         """The start of a fit of which nothing is known yet."""
         n = sum(p.flux.numel() for p in pixels)
-        return cls(None, np.ones(len(pixels)), settings.stellar_prior, settings.telluric_prior, np.ones(n))
+        noise = np.full(len(pixels), settings.regularisation.noise_inflation or 1.0)
+        return cls(None, noise, settings.stellar_prior, settings.telluric_prior, np.ones(n))
 
     def settled(self, before: Start) -> bool:
         """Whether noise, widths and outliers agree with those `before`."""

@@ -1,6 +1,6 @@
 """Standard errors of what a fit reports, from the second moments of its posterior.
 
-The posterior is Gaussian in the whitened parameters (Laplace's approximation), everything else marginalised:
+The posterior is Gaussian about the most probable parameters (Laplace's approximation), all else marginalised:
 the error of a velocity contains the freedom of every line centre, that of a strength the continuum.
 """
 
@@ -27,20 +27,20 @@ errors are within a few per cent of the interpolated ones."""
 
 def scalar_error(solved: Solved, name: str) -> float | None:
     """Standard error of the scalar model parameter `name`, in its own unit; None where it is held."""
-    where = solved.objective.space.slices.get(name)
+    where = solved.normal_space.slices.get(name)
     if where is None:
         return None
     return float(np.sqrt(solved.posterior.variance[where.start])) * float(
-        solved.objective.space.priors[name].width
+        solved.normal_space.priors[name].width
     )
 
 
 def vector_errors(solved: Solved, name: str) -> FloatArray | None:
     """Standard errors of the entries of the parameter `name`; None where it is held."""
-    where = solved.objective.space.slices.get(name)
+    where = solved.normal_space.slices.get(name)
     if where is None:
         return None
-    width = solved.objective.space.priors[name].width.reshape(-1).numpy()
+    width = solved.normal_space.priors[name].width.reshape(-1).numpy()
     return np.asarray(np.sqrt(solved.posterior.variance[where]) * width)
 
 
@@ -63,7 +63,7 @@ def line_covariances(solved: Solved, prefix: str, count: int) -> FloatArray:
 
     The first parameter is in km/s, the others are natural logarithms of what the line has in the end.
     """
-    posterior, space = solved.posterior, solved.objective.space
+    posterior, space = solved.posterior, solved.normal_space
     entry, width = np.full((count, 4), -1, dtype=np.int64), np.zeros((count, 4))
     shared, shared_width = np.full(4, -1, dtype=np.int64), np.zeros(4)
     for k, kind in enumerate(LINE_PARAMETERS):
@@ -131,10 +131,10 @@ def template_errors(solved: Solved, wavelength: FloatArray, spectrum: FloatArray
 
     The linearised model is made again instead of being held from the fit: it is large, and quickly made.
     """
-    objective, star = solved.objective, solved.model.star
+    objective, space, star = solved.objective, solved.normal_space, solved.model.star
     assert star is not None
     some = np.append(np.arange(0, wavelength.size - 1, _EVERY), wavelength.size - 1)
-    system = DataSpace(jacobian(objective.model, objective.data, objective.space))
+    system = DataSpace(jacobian(objective.model, objective.data, space))
     at = wavelength[some]
-    variance = depth_variance(system, objective.space, star.lines, at, dense=solved.posterior.dense)
+    variance = depth_variance(system, space, star.lines, at, dense=solved.posterior.dense)
     return np.asarray(spectrum * np.interp(wavelength, at, np.sqrt(variance)))

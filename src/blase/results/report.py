@@ -8,8 +8,9 @@ from blase.results import report_failures as failures
 from blase.results import report_quality as quality
 from blase.results.diagnostics import residual_distribution
 from blase.results.html import escape, number, paragraph, section
-from blase.results.report_figures import histogram_figure, order_figures
+from blase.results.report_figures import curve_figure, histogram_figure, order_figures
 from blase.results.report_orders import own_parameters
+from blase.results.report_priors import priors
 from blase.results.report_style import STYLE
 from blase.results.result import FitResult
 
@@ -20,11 +21,16 @@ class Figures:
 
     orders: list[str]
     histogram: str
+    curve: str
 
 
 def draw_figures(result: FitResult) -> Figures:
     """Draw everything that the report shows; by far the slowest part of writing it."""
-    return Figures(order_figures(result), histogram_figure(residual_distribution(result.orders)))
+    return Figures(
+        order_figures(result),
+        histogram_figure(residual_distribution(result.orders)),
+        curve_figure(result.summary.get("regularisation_curve")),
+    )
 
 
 def report_html(result: FitResult) -> str:
@@ -38,6 +44,7 @@ def render(result: FitResult, figures: Figures) -> str:
         "fitted": ("What was fitted", quality.fitted(result)),
         "parameters": ("Parameters", quality.parameters(result.summary) + own_parameters(result.summary)),
         "quality": ("How good the fit is", quality.quality(result)),
+        "priors": ("How far lines may depart from theory", priors(result, figures.curve)),
         "figures": ("The fit, order by order", figures.orders or [paragraph("No order was fitted.")]),
         "residuals": ("Distribution of the residuals", failures.distribution(result, figures.histogram)),
         "failures": ("Where it fails", failures.failures(result)),

@@ -13,6 +13,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
+from blase.results.curve_figure import draw_curve
+from blase.results.curve_text import Curve
 from blase.results.diagnostics import Distribution
 from blase.results.figure import Palette, plot_fit
 from blase.results.html import escape
@@ -81,6 +83,18 @@ def histogram_figure(distribution: Distribution) -> str:
         f"mean {distribution.mean:.2f}, standard deviation {distribution.deviation:.2f}."
     )
     return _wrap(_svg(figure, text, salt="histogram"), text, css="small")
+
+
+def curve_figure(curve: Curve | None) -> str:
+    """Return the regularisation curve as an HTML figure; nothing where there is none."""
+    if curve is None:
+        return ""
+    text = (
+        "Residuals on fitted (blue squares) and held-out pixels (orange dots), and below the evidence "
+        "(green, linear up to 10 and logarithmic beyond), as all prior widths of lines are multiplied by a "
+        "factor; the dashed line marks the chosen widths."
+    )
+    return _wrap(_svg(draw_curve(curve, Palette(**_VARIABLES)), text, salt="curve"), text, css="small")
 
 
 def _draw_order(result: FitResult, order: OrderFit, palette: Palette | None = None) -> Figure:
