@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -263,15 +262,25 @@ def test_columns_by_name(tmp_path: Path, table: Table, star: Path, capsys: Captu
     assert "ROLE=NAME" in capsys.readouterr().err
 
 
+def test_clone_tells_every_round(tmp_path: Path, capsys: Capture) -> None:
+    command = ["clone", "embedded:star", "--wavelength", "8640", "8655", "-o", tmp_path / "clone"]
+    assert run(*command) == 0
+    told = capsys.readouterr().out.splitlines()
+    summary = json.loads((tmp_path / "clone" / "summary.json").read_text())
+    rows = [line.split() for line in told[1 : 1 + len(summary["rounds"])]]
+    assert told[0].split()[:5] == ["round", "added", "vanished", "merged", "lines"]
+    names = ("number", "added", "vanished", "duplicates", "n_lines")
+    assert [row[:5] for row in rows] == [[str(r[name]) for name in names] for r in summary["rounds"]]
+    assert any(line.startswith("stopped because") and summary["stop_reason"] in line for line in told)
+
+
 def test_clone_that_did_not_converge_is_3_with_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    module = importlib.import_module("blase.cloning.clone_template")
-    monkeypatch.setattr(module, "_ITERATIONS", 1)
-    monkeypatch.setattr(module, "_LAST_ITERATIONS", 1)
+    monkeypatch.setattr("blase.cloning.rounds.SETTLED", -1.0)
     command = ["clone", "embedded:star", "--wavelength", "8640", "8650", "-o", tmp_path / "clone"]
     assert run(*command) == 3
-    assert "not converged: 1 iterations were not enough" in capsys.readouterr().err
+    assert "not converged: nothing is missing after" in capsys.readouterr().err
     assert json.loads((tmp_path / "clone" / "summary.json").read_text())["converged"] is False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,6 +33,19 @@ def telluric_lines() -> LineList:
     centre = 8225.0 + 1.0 * np.arange(20) + 0.2 * np.cos(np.arange(20.0))
     strength = np.geomspace(0.003, 0.06, 20)[np.random.default_rng(1).permutation(20)]
     return LineList(centre, strength, np.full(20, 0.3531), np.full(20, 1.48))
+
+
+@pytest.fixture
+def crowd() -> LineList:
+    """48 lines that overlap, one of them with wings over a third of all."""
+    draw = np.random.default_rng(7)
+    centre = 8600.0 + 0.22 * np.arange(48) + draw.uniform(-0.05, 0.05, 48)
+    lines = LineList(
+        centre, 10 ** draw.uniform(-2.3, -1.2, 48), draw.uniform(1.4, 1.8, 48), np.full(48, 0.25)
+    )
+    gamma, strength = lines.gamma.copy(), lines.strength.copy()
+    gamma[20], strength[20] = 12.0, 1.5
+    return replace(lines, gamma=gamma, strength=strength)
 
 
 @pytest.fixture

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy import units as u
+from astropy.table import QTable
 from numpy.testing import assert_array_equal
 from safetensors.numpy import load_file, save_file
 
 from blase.cloning import Clone, clone_template, is_clone
+from blase.cloning.removed_lines import RemovedLine
 from blase.containers import LineList
 from blase.errors import InputError
 from blase.templates.template import LineTemplate
@@ -36,11 +40,35 @@ def test_round_trip_is_exact(clone: Clone, folder: Path) -> None:
 
 
 def test_files_are_plain(folder: Path) -> None:
-    assert sorted(p.name for p in folder.iterdir()) == ["clone.safetensors", "lines.ecsv", "summary.json"]
+    names = ["clone.safetensors", "lines.ecsv", "removed.ecsv", "summary.json"]
+    assert sorted(p.name for p in folder.iterdir()) == names
     assert json.loads((folder / "summary.json").read_text())["n_lines"] == 12
     tensors = load_file(folder / "clone.safetensors")
     assert set(tensors) == {"centre", "strength", "sigma", "gamma"}
     assert all(t.dtype == np.float64 for t in tensors.values())
+
+
+def test_when_lines_were_found_and_why_others_went_is_kept(clone: Clone, tmp_path: Path) -> None:
+    removed = (
+        RemovedLine(8641.5, 0.01, 1.5, 0.2, found=1, round=2, reason="vanished"),
+        RemovedLine(8642.5, 1 / 3, 1.5, 0.2, found=3, round=4, reason="duplicate", duplicate_of=8642.4),
+    )
+    lines = replace(clone.lines, round=np.arange(len(clone.lines)) + 1)
+    folder = replace(clone, lines=lines, removed=removed).write(tmp_path / "rounds")
+    back = Clone.read(folder)
+    assert_array_equal(back.lines.round, lines.round)
+    assert repr(back.removed) == repr(removed)  # NaN is not equal to itself
+    table = QTable.read(folder / "removed.ecsv", format="ascii.ecsv")
+    assert table["duplicate_of"].unit == u.AA and table["reason"].tolist() == ["vanished", "duplicate"]
+    assert QTable.read(folder / "lines.ecsv", format="ascii.ecsv")["round"].tolist() == lines.round.tolist()
+
+
+def test_no_fit_needs_the_removed_lines(clone: Clone, folder: Path) -> None:
+    (folder / "removed.ecsv").unlink()
+    assert is_clone(folder) and Clone.read(folder).removed == ()
+    (folder / "removed.ecsv").write_text("# nothing of the kind")
+    with pytest.raises(InputError, match="removed lines cannot be read"):
+        Clone.read(folder)
 
 
 def test_existing_directory_is_kept(clone: Clone, folder: Path) -> None:

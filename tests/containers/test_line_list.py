@@ -129,3 +129,17 @@ def test_range_and_concatenation():
     both = LineList.concatenated([lines.in_range(6.0, 20.0), make(1, centre=[2.5])])
     assert both.centre.tolist() == [2.5, 6, 7, 8, 9, 10, 11] and both.lower_energy is None
     assert len(LineList.concatenated([])) == 0
+
+
+def test_the_round_of_a_line_is_a_whole_number_that_goes_with_it(tmp_path):
+    lines = make(3, centre=[3.0, 1.0, 2.0], round=[7, 1, 2])
+    assert lines.round.tolist() == [1, 2, 7] and lines.round.dtype == np.int64
+    lines.write(tmp_path / "lines.ecsv")
+    assert LineList.read(tmp_path / "lines.ecsv").round.tolist() == [1, 2, 7]
+    assert LineList.concatenated([lines, make(2, round=[4, 4])]).round.tolist() == [1, 2, 7, 4, 4]
+
+
+def test_a_column_of_somebody_else_is_no_round(tmp_path):
+    table = make(3).to_table()
+    table["round"] = [0.5, 1.5, 2.5]
+    assert LineList.from_table(table).round is None

@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 
+import blase.fit.jacobian as of_jacobian
 from blase.fit.band import factor_band, inverse_in_band, log_determinant, reach_of_runs, solve_band
+from blase.fit.data_space import DataSpace
 from blase.fit.jacobian import jacobian
 from blase.fit.line_blocks import LineBlocks
+from blase.fit.line_columns import LINE_PARAMETERS
 from blase.fit.normal_equations import NormalEquations
+from blase.fit.parameters import ParameterSpace
 from blase.fit.skyline import Skyline
 
 EDGES = np.arange(8630.0, 8637.0, 0.06)
@@ -55,6 +59,30 @@ def test_posterior(pair):
             cross[free], covariance[np.ix_(entry[free], found.shared_index)], rtol=1e-6, atol=1e-9
         )
         assert not line[~free].any() and not cross[~free].any()
+
+
+@pytest.mark.parametrize(
+    "others", [[], ["line_spread.log_resolving_power"], ["star.vsini_squared", "h3", "h4"]]
+)
+def test_few_parameters_border_the_skyline_of_the_lines(make_scene, monkeypatch, others):
+    """As in a blurred template: lines, and at most a few parameters that all pixels feel."""
+    monkeypatch.setattr(of_jacobian, "LONGEST_RUN", 30)  # nobody cares about broad lines here
+    scene = make_scene(hermite=(0.02, 0.01))
+    kept = {
+        name: prior for name, prior in scene.space.priors.items() if name.rsplit(".", 1)[1] in LINE_PARAMETERS
+    }
+    kept |= {name: p for name, p in scene.space.priors.items() for other in others if name.endswith(other)}
+    space = ParameterSpace(scene.model, kept)
+    derivative = jacobian(scene.model, scene.objective.data, space)
+    assert derivative.dense_index.size == len(others)
+    matrix, draw = derivative.to_dense(), np.random.default_rng(5)
+    right, damping = draw.standard_normal(space.size), draw.uniform(0, 3, space.size)
+    damping[::11] = 1e18
+    normal = NormalEquations(derivative)
+    found = normal.solve(damping, right)
+    expected = np.linalg.solve(matrix.T @ matrix + np.eye(space.size) + np.diag(damping), right)
+    np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-10)
+    np.testing.assert_allclose(found, DataSpace(derivative).solve(damping, right), rtol=1e-6, atol=1e-9)
 
 
 def random_blocks(count: int, n_pixels: int, seed: int) -> LineBlocks:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -86,3 +89,14 @@ def test_optical_depth_and_gradient_do_not_depend_on_the_threads(monkeypatch: py
     parallel._pool.cache_clear()
     for one, three in zip(*found, strict=True):
         torch.testing.assert_close(three, one, rtol=1e-11, atol=1e-13)
+
+
+def test_counting_the_threads_leaves_those_of_torch_alone() -> None:
+    """Numba's own count starts OpenMP with its number of threads, for torch too."""
+    ask = (
+        "import torch; from blase.functional.parallel import thread_count;"
+        "print(torch.get_num_threads(), thread_count(), torch.get_num_threads())"
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "2"}
+    told = subprocess.run([sys.executable, "-c", ask], env=environment, capture_output=True, check=True)
+    assert told.stdout.split() == [b"1", b"2", b"1"]

@@ -23,5 +23,5 @@ def compare(pieces: Mapping[str, Any]) -> dict[str, Any]:
 
 def seconds_to_reach(history: list[dict[str, Any]], residual: float) -> float | None:
     """Seconds after which the residual is certainly no larger than `residual`; None where it never is."""
-    reached = (step["seconds"] for step in history if step["residual_rms_bound"] <= residual)
+    reached = (step["seconds"] for step in history if step["residual_rms"] <= residual)
     return next(reached, None)

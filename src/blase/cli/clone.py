@@ -121,11 +121,28 @@ def _print(summary: dict[str, Any], output: str, *, json: bool) -> None:
         print(to_line(summary))
         say(f"written: {output}")
         return
+    for line in describe_rounds(summary.get("rounds") or []):
+        print(line)
     print(f"lines                      {summary['n_lines']}")
     print(f"residual, native           {_percent(summary.get('residual_rms_native'))}")
     print(f"residual, instrument       {_percent(summary.get('residual_rms_instrument'))}")
+    if summary.get("stop_reason"):
+        print(f"stopped because            {summary['stop_reason']}")
     print(f"time                       {summary['wall_seconds']:.1f} s")
     print(f"written                    {output}")
+
+
+def describe_rounds(rounds: list[dict[str, Any]]) -> list[str]:
+    """A table for a person: what every round added and removed, and how good its fit was."""
+    if not rounds:
+        return []
+    lines = ["round   added  vanished  merged    lines  residual, native"]
+    lines += [
+        f"{r['number']:>5} {r['added']:>7} {r['vanished']:>9} {r['duplicates']:>7} {r['n_lines']:>8}"
+        f"  {_percent(r['residual_rms_native'])}"
+        for r in rounds
+    ]
+    return [*lines, ""]
 
 
 def _percent(value: float | None) -> str:

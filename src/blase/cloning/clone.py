@@ -12,12 +12,15 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from blase.cloning.removed_lines import RemovedLine, read_removed, write_removed
 from blase.containers.atomic import atomic_directory
 from blase.containers.line_list import LineList
 from blase.errors import InputError
 
 Kind = Literal["stellar", "telluric"]
 _TENSORS, _LINES, _SUMMARY = "clone.safetensors", "lines.ecsv", "summary.json"
+_REMOVED = "removed.ecsv"
+"""For the reader's information: a clone is whole without it."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,14 @@ class Clone:
     lines : centre, strength, sigma and gamma of every line.
     wavelength_range : vacuum Angstrom; outside it the clone says nothing.
     summary : the content of `summary.json`.
+    removed : lines that were found and removed again while the template was cloned.
     """
 
     kind: Kind
     lines: LineList
     wavelength_range: tuple[float, float]
     summary: dict[str, Any]
+    removed: tuple[RemovedLine, ...] = ()
 
     @property
     def segments(self) -> list[tuple[float, float]]:
@@ -56,14 +61,16 @@ class Clone:
         overwrite: bool = False,
         late_summary: Callable[[], dict[str, Any]] | None = None,
     ) -> Path:
-        """Write `clone.safetensors`, `lines.ecsv` and `summary.json` into `directory`, all or nothing.
+        """Write the tensors, the tables of lines and removed lines and the summary, all or nothing.
 
+        These are `clone.safetensors`, `lines.ecsv`, `removed.ecsv` and `summary.json` in `directory`.
         `late_summary` is called once, after everything slow is written, and what it returns is added to the
         summary (the wall time, which would otherwise miss the writing).
         """
         with atomic_directory(directory, overwrite=overwrite) as folder:
             (folder / _TENSORS).write_bytes(save(self._tensors()))  # readable by all, which save_file is not
             self.lines.write(folder / _LINES, meta={"kind": self.kind})
+            write_removed(self.removed, folder / _REMOVED)
             summary = {**self.summary, **(late_summary() if late_summary is not None else {})}
             text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False)
             (folder / _SUMMARY).write_text(text + "\n", encoding="utf-8")
@@ -108,7 +115,8 @@ class Clone:
                 expected=f"{_TENSORS} and {_SUMMARY} as blase clone writes them",
             ) from error
         lines = LineList.read(folder / _LINES)
-        clone = cls(kind, lines, (low, high), summary)
+        removed = read_removed(folder / _REMOVED) if (folder / _REMOVED).is_file() else ()
+        clone = cls(kind, lines, (low, high), summary, removed)
         _require_agreement(clone._tensors(), tensors, folder)
         return clone
 

@@ -13,7 +13,7 @@ from blase.containers.line_list import LineList
 
 FloatArray = NDArray[np.float64]
 
-_FWHM_PER_SIGMA = 2.3548200450309493
+FWHM_PER_SIGMA = 2.3548200450309493
 _WEAK = 0.4
 """Lines shallower than this show the width of an unsaturated line."""
 
@@ -26,7 +26,8 @@ class TypicalWidths:
     gamma: float
 
 
-def _velocity_spacing(wavelength: FloatArray) -> FloatArray:
+def velocity_spacing(wavelength: FloatArray) -> FloatArray:
+    """Spacing [km/s] of the samples `wavelength` (n,), n >= 2."""
     return SPEED_OF_LIGHT * np.gradient(np.log(wavelength))
 
 
@@ -35,14 +36,14 @@ def typical_widths(wavelength: FloatArray, normalised: FloatArray, *, prominence
 
     The Lorentzian is taken as a seventh of the Gaussian, as for a line little broadened by collisions.
     """
-    spacing = _velocity_spacing(wavelength)
+    spacing = velocity_spacing(wavelength)
     peaks, _ = find_peaks(1 - normalised, prominence=prominence)
     weak = peaks[(1 - normalised[peaks]) < _WEAK]
     floor = 0.6 * float(np.median(spacing))
     if weak.size < 5:
         return TypicalWidths(max(3 * floor, 1.0), max(3 * floor, 1.0) / 7)
     widths = peak_widths(1 - normalised, weak, rel_height=0.5)[0] * spacing[weak]
-    sigma = max(float(np.percentile(widths, 35)) / _FWHM_PER_SIGMA, floor)
+    sigma = max(float(np.percentile(widths, 35)) / FWHM_PER_SIGMA, floor)
     return TypicalWidths(sigma, sigma / 7)
 
 

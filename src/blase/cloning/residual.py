@@ -7,7 +7,6 @@ import torch
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from blase.cloning.template_model import NATIVE_ERROR
 from blase.constants import SPEED_OF_LIGHT
 from blase.functional.grid import log_grid, velocity_step
 from blase.functional.line_spread import line_spread_broadening, velocity_sigma
@@ -19,14 +18,6 @@ FloatArray = NDArray[np.float64]
 def rms(values: FloatArray) -> float:
     """Unweighted root mean square."""
     return float(np.sqrt(np.mean(values**2)))
-
-
-def rms_bound(objective: float, count: int) -> float:
-    """Upper bound of the residual's rms over `count` samples, from the objective of the fit of a template.
-
-    The objective is half of the squared residuals over `NATIVE_ERROR`, and half of the squared priors.
-    """
-    return NATIVE_ERROR * float(np.sqrt(2 * objective / count))
 
 
 def blurred_residual(template: Template, residual: FloatArray, resolving_power: float) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,8 +18,9 @@ from blase.fit.parameters import ParameterSpace
 from blase.fit.priors import LinePriorWidths, line_priors, scalar_prior
 from blase.functional.grid import log_grid
 from blase.functional.line_spread import velocity_sigma
-from blase.functional.optical_depth import sampling
-from blase.functional.pixels import pixel_weights
+from blase.functional.optical_depth import optical_depth, sampling
+from blase.functional.pixels import PixelWeights, pixel_weights
+from blase.functional.reach import reaching
 from blase.model.atmosphere import Atmosphere
 from blase.model.forward import OrderModel, SpectrumModel
 from blase.model.instrument import LineSpread
@@ -34,8 +35,12 @@ NATIVE_ERROR = 2e-3
 NATIVE_PRIOR = LinePriorWidths(centre_shift=1.0, log_strength=2.0, log_sigma=0.4, log_gamma=1.0)
 BLURRED_STELLAR_PRIOR = LinePriorWidths(centre_shift=1.0, log_strength=2.0, log_sigma=0.15, log_gamma=0.5)
 BLURRED_TELLURIC_PRIOR = LinePriorWidths(centre_shift=0.5, log_strength=2.0, log_sigma=0.0, log_gamma=0.3)
+LEAST_WIDTH = 1e-3
+"""Least sigma and gamma [km/s]."""
 BLURRED_STEP = 0.2
 """Velocity step [km/s] of the grid behind a blurred template."""
+GROWTH = 30.0
+"""A line is left out of a piece of a blurred template only if so many times its strength would not matter."""
 UNKNOWN_RESOLVING_POWER = (60_000.0, 0.3)
 """Start and relative prior width where a template's resolving power is to be found by the fit."""
 
@@ -74,47 +79,126 @@ def blur_of(template: Template) -> Blur | None:
     return Blur(template.resolving_power, (template.resolving_power_error or 0.0) / template.resolving_power)
 
 
+def samples_of(template: Template, which: NDArray[np.int64]) -> Template:
+    """The samples `which` (k,) of `template`, at least two."""
+    names = ("wavelength", "normalised", "continuum")
+    return replace(template, **{name: getattr(template, name)[which] for name in names})
+
+
+def with_known_blur(template: Template, resolving_power: float | None) -> Template:
+    """The same template, its resolving power declared to be exactly this, or None where it is native."""
+    return replace(
+        template, resolving_power=resolving_power, resolving_power_error=None, fit_resolving_power=False
+    )
+
+
 def _tensor(array: FloatArray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float64))
 
 
 def voigt_lines(lines: LineList) -> VoigtLines:
-    """The module that holds `lines`; vanishing widths are raised to 1 m/s so that their logarithms exist."""
+    """The module that holds `lines`; vanishing widths are raised to `LEAST_WIDTH`, for their logarithms."""
     return VoigtLines(
         centre=_tensor(lines.centre),
         strength=_tensor(lines.strength),
-        sigma=_tensor(np.maximum(lines.sigma, 1e-3)),
-        gamma=_tensor(np.maximum(lines.gamma, 1e-3)),
+        sigma=_tensor(np.maximum(lines.sigma, LEAST_WIDTH)),
+        gamma=_tensor(np.maximum(lines.gamma, LEAST_WIDTH)),
     )
 
 
-def _orders(template: Template, blur: Blur | None, kind: str, count: int) -> list[OrderModel]:
-    everything, nothing = torch.arange(count), torch.arange(0)
+def optical_depth_of(lines: LineList, wavelength: FloatArray) -> FloatArray:
+    """Optical depth (n,) of `lines` at rest on the increasing `wavelength` (n,) [Angstrom], n >= 2."""
+    scale = lines.centre / SPEED_OF_LIGHT
+    with torch.no_grad():
+        return optical_depth(
+            sampling(_tensor(wavelength)),
+            centre=_tensor(lines.centre),
+            strength=_tensor(lines.strength),
+            sigma=_tensor(np.maximum(lines.sigma, LEAST_WIDTH) * scale),
+            gamma=_tensor(np.maximum(lines.gamma, LEAST_WIDTH) * scale),
+        ).numpy()
+
+
+def _reaching(lines: LineList, wavelength: FloatArray, *, growth: float = 1.0) -> Tensor:
+    scale = lines.centre / SPEED_OF_LIGHT
+    return reaching(
+        wavelength,
+        centre=lines.centre,
+        strength=growth * lines.strength,
+        sigma=lines.sigma * scale,
+        gamma=lines.gamma * scale,
+    )
+
+
+def _order(
+    grid: Tensor, kind: str, lines: LineList, others: LineList, pixels: PixelWeights | None
+) -> OrderModel:
+    """Grid and pixels of a piece, its lines, and the `others` in the place of the other absorber."""
+    own = _reaching(lines, grid.numpy(), growth=GROWTH)
+    beside = _reaching(others, grid.numpy())
+    stellar, telluric = (own, beside) if kind == "stellar" else (beside, own)
+    return OrderModel(sampling(grid), pixels=pixels, stellar=stellar, telluric=telluric)
+
+
+def _native_order(template: Template, kind: str, lines: LineList, others: LineList) -> OrderModel:
+    """The very samples of `template`, with the light that the `others` leave as a fixed factor."""
+    everything, nothing = torch.arange(len(lines)), torch.arange(0)
     stellar, telluric = (everything, nothing) if kind == "stellar" else (nothing, everything)
-    if blur is None:
-        return [
-            OrderModel(
-                sampling(_tensor(template.wavelength)), pixels=None, stellar=stellar, telluric=telluric
-            )
-        ]
+    beside = others.take(_reaching(others, template.wavelength).numpy())
+    light = _tensor(np.exp(-optical_depth_of(beside, template.wavelength))) if len(beside) else None
+    grid = sampling(_tensor(template.wavelength))
+    return OrderModel(grid, pixels=None, stellar=stellar, telluric=telluric, blaze=light)
+
+
+def _blurred_orders(
+    template: Template, blur: Blur, kind: str, lines: LineList, others: LineList
+) -> list[OrderModel]:
     orders = []
     for part in template.segments():
         edges = pixel_edges(template.wavelength[part])
         margin = 1 + 8 * blur.sigma / SPEED_OF_LIGHT
         grid = log_grid(edges[0] / margin, edges[-1] * margin, step=BLURRED_STEP)
-        weights = pixel_weights(grid, edges)
-        orders.append(OrderModel(sampling(grid), pixels=weights, stellar=stellar, telluric=telluric))
+        orders.append(_order(grid, kind, lines, others, pixel_weights(grid, edges)))
     return orders
 
 
-def template_objective(template: Template, lines: LineList, widths: TypicalWidths, kind: str) -> Objective:
-    """Objective with the normalised samples of `template` as data and `lines` of one `kind` as model."""
+def _model(
+    orders: list[OrderModel], module: VoigtLines, others: LineList, kind: str, spread: LineSpread | None
+) -> SpectrumModel:
+    """The lines of one kind, and in the place of the other the lines that are held."""
+    held = voigt_lines(others) if len(others) else None
+    stellar, telluric = (module, held) if kind == "stellar" else (held, module)
+    star = None if stellar is None else Star(stellar, rotates=False)
+    atmosphere = None if telluric is None else Atmosphere(telluric)
+    return SpectrumModel(orders, star=star, atmosphere=atmosphere, line_spread=spread)
+
+
+def template_objective(
+    template: Template,
+    lines: LineList,
+    widths: TypicalWidths,
+    kind: str,
+    *,
+    others: LineList | None = None,
+    resolving_power: float | None = None,
+) -> Objective:
+    """Objective with the normalised samples of `template` as data and `lines` of one `kind` as model.
+
+    Parameters
+    ----------
+    widths : what sigma and gamma are believed to be.
+    others : lines that are there too but are not to be fitted.
+    resolving_power : where the fit of an unknown blur starts, if not at what is believed of it.
+    """
     blur, module = blur_of(template), voigt_lines(lines)
-    absorber = (
-        {"star": Star(module, rotates=False)} if kind == "stellar" else {"atmosphere": Atmosphere(module)}
-    )
-    spread = None if blur is None else LineSpread(blur.resolving_power)
-    model = SpectrumModel(_orders(template, blur, kind, len(lines)), line_spread=spread, **absorber)
+    beside = lines.take(slice(0, 0)) if others is None else others
+    if blur is None:
+        orders = [_native_order(template, kind, lines, beside)]
+        model = _model(orders, module, beside.take(slice(0, 0)), kind, None)
+    else:
+        orders = _blurred_orders(template, blur, kind, lines, beside)
+        spread = LineSpread(resolving_power or blur.resolving_power)
+        model = _model(orders, module, beside, kind, spread)
     space = ParameterSpace(model, _priors(module, widths, blur, kind))
     n = len(template)
     data = Data(
@@ -139,12 +223,12 @@ def _priors(module: VoigtLines, widths: TypicalWidths, blur: Blur | None, kind: 
     return priors
 
 
-def fitted_lines(objective: Objective, kind: str) -> LineList:
-    """The lines of a fitted template model."""
+def fitted_lines(objective: Objective, kind: str, lines: LineList) -> LineList:
+    """The lines of a fitted template model that was made of `lines`, sorted anew."""
     module = objective.model.star.lines if kind == "stellar" else objective.model.atmosphere.lines
     with torch.no_grad():
         centre = module.observed(0.0, torch.arange(len(module)))["centre"].numpy()
         strength, sigma, gamma = (
             torch.exp(p).numpy() for p in (module.log_strength, module.log_sigma, module.log_gamma)
         )
-    return LineList(centre, strength, sigma, gamma)
+    return replace(lines, centre=centre, strength=strength, sigma=sigma, gamma=gamma)

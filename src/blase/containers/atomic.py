@@ -21,6 +21,7 @@ OUTPUT_FILES = frozenset(
     {
         "summary.json",
         "lines.ecsv",
+        "removed.ecsv",
         "spectrum.fits",
         "template.fits",
         "model.safetensors",

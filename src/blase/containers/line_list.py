@@ -21,6 +21,7 @@ from blase.containers.atomic import atomic_file
 from blase.errors import InputError, naming
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 _UNITS: dict[str, u.UnitBase] = {
     "centre": u.AA,
@@ -37,7 +38,10 @@ _DESCRIPTIONS = {
     "gamma": "half width at half maximum of the Lorentzian",
     "lower_energy": "energy of the lower level",
     "species": "atom or molecule",
+    "round": "round of cloning in which the line was found",
 }
+_DTYPES: dict[str, type] = {"species": np.str_, "round": np.int64}
+"""Of the columns that are not float64."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +55,7 @@ class LineList:
     sigma, gamma : Gaussian standard deviation and Lorentzian half width [km/s], not negative.
     species : names, where known.
     lower_energy : energy of the lower level [eV], where known (NaN for single lines).
+    round : round of cloning in which each line was found, from 1 on, where a template was cloned.
 
     Lines given in another order are sorted. Raises InputError on unequal shapes and on values out of range.
     """
@@ -61,12 +66,13 @@ class LineList:
     gamma: FloatArray
     species: NDArray[np.str_] | None = None
     lower_energy: FloatArray | None = None
+    round: IntArray | None = None
 
     def __post_init__(self) -> None:
         order = np.argsort(np.asarray(self.centre, dtype=np.float64), kind="stable")
         for name in _names(self):
-            dtype = np.str_ if name == "species" else np.float64
-            values = np.atleast_1d(np.asarray(getattr(self, name), dtype=dtype))
+            dtype = _DTYPES.get(name, np.float64)
+            values: NDArray[Any] = np.atleast_1d(np.asarray(getattr(self, name), dtype=dtype))
             if values.shape != order.shape:
                 raise InputError(
                     f"line list: {name} has the wrong shape",
@@ -136,10 +142,15 @@ class LineList:
                 expected="vacuum",
                 fix="convert the centres to vacuum (blase.functional.air.air_to_vacuum)",
             )
-        columns = {name: _bare(table[name], name, path) for name in _UNITS if name in table.colnames}
-        species = np.asarray(table["species"], dtype=np.str_) if "species" in table.colnames else None
+        columns: dict[str, Any] = {
+            name: _bare(table[name], name, path) for name in _UNITS if name in table.colnames
+        }
+        present = [name for name in _DTYPES if name in table.colnames]
+        if "round" in present and table["round"].dtype.kind not in "iu":
+            present.remove("round")  # a column of somebody else
+        plain: dict[str, Any] = {name: np.asarray(table[name], _DTYPES[name]) for name in present}
         with naming(path):
-            return cls(**columns, species=species)
+            return cls(**columns, **plain)
 
     def write(self, path: str | Path, *, meta: Mapping[str, Any] | None = None) -> None:
         """Write ECSV: numbers with all digits, the file whole or not at all. An old file is replaced."""

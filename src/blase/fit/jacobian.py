@@ -28,7 +28,9 @@ from blase.model.forward import OrderModel, SpectrumModel
 from blase.model.lines import VoigtLines
 
 LONGEST_RUN = 240
-"""Lines seen by more pixels than this, behind an instrument, are dense columns: the band stays narrow."""
+"""Lines seen by more pixels than this, in the space of the data, are dense columns: the band stays narrow."""
+MOST_BORDERS = 8
+"""So few parameters beside those of lines can border the normal matrix of the lines."""
 
 _SHARED = {
     "star.radial_velocity": ("star", 0),
@@ -400,6 +402,11 @@ def _broad_rows(blocks: LineBlocks, broad: IntArray, rank: IntArray) -> tuple[Fl
     return columns[:, felt], taken.entry.reshape(-1)[felt]
 
 
+def few_parameters(n_pixels: int, *, of_lines: int, others: int) -> bool:
+    """Whether the space of the parameters is smaller than that of the data, as in a template."""
+    return of_lines < n_pixels and others <= MOST_BORDERS
+
+
 def jacobian(
     model: SpectrumModel, data: Data, space: ParameterSpace, *, windows: float = FINE_WINDOWS
 ) -> Jacobian:
@@ -414,7 +421,9 @@ def jacobian(
     seen_by = map_all(lambda number: _see(model, space, number, windows), range(len(orders)))
     views = [seen.views for seen in seen_by]
     blocks = _line_blocks(model, space, views, rank, slices, weight)
-    limit = LONGEST_RUN if model.line_spread is not None else rank.size
+    of_lines = int((blocks.entry >= 0).sum())
+    few = few_parameters(rank.size, of_lines=of_lines, others=space.size - of_lines)
+    limit = rank.size if few or model.line_spread is None else LONGEST_RUN
     is_broad = blocks.length > limit
     broad, widths = np.flatnonzero(is_broad), _widths(space)
     parts = []

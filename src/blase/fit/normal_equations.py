@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from blase.fit.data_space import DataSpace, Posterior
-from blase.fit.jacobian import Jacobian
+from blase.fit.jacobian import Jacobian, few_parameters
 from blase.fit.line_blocks import FloatArray
 from blase.fit.skyline import Skyline
 
@@ -20,8 +20,9 @@ class NormalEquations:
     def __init__(self, derivative: Jacobian) -> None:
         self.derivative = derivative
         self._data = DataSpace(derivative)
-        fewer = int((derivative.lines.entry >= 0).sum()) < derivative.n_pixels
-        self._skyline = Skyline.of(derivative.lines) if fewer and not derivative.dense_index.size else None
+        of_lines = int((derivative.lines.entry >= 0).sum())
+        few = few_parameters(derivative.n_pixels, of_lines=of_lines, others=derivative.dense_index.size)
+        self._lines = BorderedSkyline(derivative) if few else None
 
     def solve(self, damping: FloatArray, vector: FloatArray) -> FloatArray:
         """Solution (size,) with right-hand side `vector` and `damping` (size,) added to the diagonal.
@@ -29,17 +30,43 @@ class NormalEquations:
         Levenberg's form of damping, not Marquardt's, a trust region in units of prior widths: what the data
         hardly determine is what must not leap.
         """
-        if self._skyline is None:
-            return self._data.solve(damping, vector)
-        entry = self._skyline.entry
-        free = entry >= 0
-        right = np.where(free, vector[entry], 0.0)
-        found = self._skyline.solve(np.where(free, 1.0 + damping[entry], 1.0), right)
-        out = np.empty_like(vector)
-        out[entry[free]] = found[free]
-        return out
+        return (self._lines or self._data).solve(damping, vector)
 
     @property
     def posterior(self) -> Posterior:
         """Second moments of the posterior in its Gaussian approximation."""
         return self._data.posterior
+
+
+class BorderedSkyline:
+    """J^T J + 1 with a skyline for the lines and a border of a few columns for everything else.
+
+    With S of the lines, B their products with the border and C of the border, the border follows from
+    (C - B^T S^-1 B) y = c - B^T S^-1 b, the lines from S x = b - B y.
+    """
+
+    def __init__(self, derivative: Jacobian) -> None:
+        self.skyline = Skyline.of(derivative.lines)
+        self.border = derivative.dense_index
+        columns, place = derivative.dense_rows(0, derivative.n_pixels)
+        self.corner = np.zeros((self.border.size, self.border.size))
+        self.corner[np.ix_(place, place)] = columns.T @ columns
+        self.coupling = np.zeros((self.skyline.entry.size, self.border.size))
+        for k, column in zip(place, columns.T, strict=True):
+            self.coupling[:, k] = derivative.lines.adjoint(column)[self.skyline.order].reshape(-1)
+
+    def solve(self, damping: FloatArray, vector: FloatArray) -> FloatArray:
+        """Solution (size,) of (J^T J + 1 + diag(damping)) x = `vector`."""
+        entry, border = self.skyline.entry, self.border
+        free = entry >= 0
+        right = np.where(free, vector[entry], 0.0)
+        both = np.column_stack([right, self.coupling])
+        solved = self.skyline.solve(np.where(free, 1.0 + damping[entry], 1.0), both)
+        alone, coupled = solved[:, 0], solved[:, 1:]
+        out = np.empty_like(vector)
+        corner = self.corner + np.diag(1.0 + damping[border])
+        if border.size:
+            schur = corner - self.coupling.T @ coupled
+            out[border] = np.linalg.solve(schur, vector[border] - self.coupling.T @ alone)
+        out[entry[free]] = (alone - coupled @ out[border])[free]
+        return out

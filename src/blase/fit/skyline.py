@@ -117,17 +117,21 @@ class Skyline:
         return cls(order, ordered.entry.reshape(-1), begin, row[:-1], out)
 
     def solve(self, diagonal: FloatArray, right: FloatArray) -> FloatArray:
-        """Solution (4 n,) of (J^T J + diag(`diagonal`)) x = `right`, both (4 n,) in the order of the rows.
+        """Solution of (J^T J + diag(`diagonal`)) x = `right`; rows in the order of the lines here.
+
+        `diagonal` is (4 n,), `right` and the solution (4 n,) or (4 n, k).
 
         Raises
         ------
         numpy.linalg.LinAlgError
             where the matrix is not positive definite.
         """
-        values, x = self.values.copy(), right.astype(np.float64, copy=True)
+        values = self.values.copy()
+        columns = np.array(right.T, dtype=np.float64, order="C", ndmin=2)  # a copy, solved in place
         values[self.row + np.arange(self.begin.size) - self.begin] += diagonal
         failed = _factor(self.row, self.begin, values)
         if failed >= 0:
             raise np.linalg.LinAlgError(f"row {failed} of the normal matrix has no positive pivot")
-        _solve(self.row, self.begin, values, x)
-        return x
+        for column in columns:
+            _solve(self.row, self.begin, values, column)
+        return columns.T.reshape(right.shape)

@@ -23,8 +23,11 @@ _inside = threading.local()
 
 
 def thread_count() -> int:
-    """Number of threads: the cores that are there, or NUMBA_NUM_THREADS."""
-    return int(numba.get_num_threads())
+    """Number of threads: the cores that are there, or NUMBA_NUM_THREADS.
+
+    Asking numba's own threads would start them, and undo OMP_NUM_THREADS for torch too.
+    """
+    return int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
 
 
 @cache

@@ -15,6 +15,7 @@ from blase.fit.objective import Data, Objective
 from blase.fit.parameters import ParameterSpace, Prior
 from blase.fit.priors import STELLAR, TELLURIC, LinePriorWidths, line_priors, scalar_prior
 from blase.functional.continuum import normalised_coordinate
+from blase.functional.reach import reaching
 from blase.model.atmosphere import Atmosphere
 from blase.model.forward import OrderModel, SpectrumModel
 from blase.model.instrument import LegendreContinuum, LineSpread
@@ -27,7 +28,7 @@ from blase.pipeline.order_freedom import (
     has_own_resolving_power,
     order_priors,
 )
-from blase.pipeline.prepare import Pixels, grid_step, lines_that_matter, order_grid, reaching
+from blase.pipeline.prepare import Pixels, grid_step, lines_that_matter, order_grid
 from blase.pipeline.regularisation import Regularisation
 
 VELOCITY_PRIOR = 50.0

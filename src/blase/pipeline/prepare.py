@@ -19,14 +19,13 @@ from blase.functional.grid import log_grid
 from blase.functional.line_spread import velocity_sigma
 from blase.functional.optical_depth import Sampling, sampling
 from blase.functional.pixels import PixelWeights, pixel_weights
+from blase.functional.reach import reaching
 
 FloatArray = NDArray[np.float64]
 
 GRID_STEP = 0.25
 """Velocity step of the model grid [km/s] for the widths of cool stars; narrower lines make it finer."""
 FINEST_STEP = 0.1
-_REACH = 1e-6
-"""A line whose optical depth at the nearest edge of an order is below this does not matter there."""
 
 
 @dataclass(frozen=True)
@@ -154,16 +153,6 @@ def lines_that_matter(
         sigma=lines.sigma * per_velocity,
         gamma=lines.gamma * per_velocity,
     )
-
-
-def reaching(
-    wavelength: FloatArray, *, centre: FloatArray, strength: FloatArray, sigma: FloatArray, gamma: FloatArray
-) -> Tensor:
-    """Indices of the lines whose optical depth anywhere on the grid is above `_REACH`; all in Angstrom."""
-    distance = np.maximum(np.maximum(wavelength[0] - centre, centre - wavelength[-1]), 0.0)
-    wing = strength * gamma / np.pi / np.maximum(distance, 1e-9) ** 2
-    near = distance < 10 * (sigma + gamma)
-    return torch.from_numpy(np.flatnonzero(near | (wing > _REACH)))
 
 
 def uncovered(pixels: Pixels, clone: Clone, velocity: float) -> NDArray[np.bool_]:
