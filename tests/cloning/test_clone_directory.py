@@ -16,6 +16,7 @@ from safetensors.numpy import load_file, save_file
 from blase.cloning import Clone, clone_template, is_clone
 from blase.cloning.removed_lines import RemovedLine
 from blase.containers import LineList
+from blase.containers.line_list import FLOOR_COLUMNS
 from blase.errors import InputError
 from blase.templates.template import LineTemplate
 
@@ -68,6 +69,21 @@ def test_no_fit_needs_the_removed_lines(clone: Clone, folder: Path) -> None:
     assert is_clone(folder) and Clone.read(folder).removed == ()
     (folder / "removed.ecsv").write_text("# nothing of the kind")
     with pytest.raises(InputError, match="removed lines cannot be read"):
+        Clone.read(folder)
+
+
+def test_floors_are_kept_exactly(isolated_lines: LineList, tmp_path: Path) -> None:
+    columns = {name: np.full(12, np.nan) for name in FLOOR_COLUMNS}
+    for name, level in zip(FLOOR_COLUMNS, (0.11, 1 / 3, 4000.0, 0.45), strict=True):
+        columns[name][4] = level
+    lines = replace(isolated_lines, **columns)
+    clone = clone_template(LineTemplate("a list", lines))
+    folder = clone.write(tmp_path / "clone")
+    assert set(load_file(folder / "clone.safetensors")) >= set(FLOOR_COLUMNS)
+    for name in FLOOR_COLUMNS:
+        assert_array_equal(getattr(Clone.read(folder).lines, name), columns[name])
+    clone_template(LineTemplate("a list", isolated_lines)).lines.write(folder / "lines.ecsv")
+    with pytest.raises(InputError, match="disagree"):
         Clone.read(folder)
 
 

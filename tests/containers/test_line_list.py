@@ -143,3 +143,52 @@ def test_a_column_of_somebody_else_is_no_round(tmp_path):
     table = make(3).to_table()
     table["round"] = [0.5, 1.5, 2.5]
     assert LineList.from_table(table).round is None
+
+
+FLOORS = {
+    "core_floor": [np.nan, 0.1, np.nan, 1 / 3, np.nan],
+    "wing_floor": [np.nan, 0.4, np.nan, 0.5, np.nan],
+    "core_opacity": [np.nan, 3000.0, np.nan, 7.0, np.nan],
+    "wing_power": [np.nan, 0.45, np.nan, 1.0, np.nan],
+}
+
+
+def test_floors_of_a_few_lines_go_where_their_lines_go(tmp_path):
+    lines = make(**FLOORS)
+    assert lines.floored.tolist() == [1, 3]
+    assert lines.floors()["core_floor"].tolist() == [0.1, 1 / 3]
+    lines.write(tmp_path / "lines.ecsv")
+    again = LineList.read(tmp_path / "lines.ecsv")
+    for name, values in FLOORS.items():
+        np.testing.assert_array_equal(getattr(again, name), values)
+    both = LineList.concatenated([lines.take([3]), make(1, centre=[7000.0])])
+    assert both.floored.tolist() == [1] and np.isnan(both.wing_power[0])
+
+
+def test_lists_without_floors_have_no_such_columns():
+    assert make(**FLOORS).take([0, 2]).core_floor is None
+    plain = make()
+    assert plain.floored.size == 0 and not any("floor" in name for name in plain.to_table().colnames)
+    assert LineList.concatenated([plain, plain]).core_opacity is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("core_floor", 1.0),
+        ("core_floor", np.nan),
+        ("wing_floor", 0.0),
+        ("core_opacity", -1.0),
+        ("wing_power", 0),
+    ],
+)
+def test_floors_out_of_range_are_refused(name, value):
+    values = list(FLOORS[name])
+    values[1] = value
+    with pytest.raises(InputError, match=f"{name} is out of range"):
+        make(**{**FLOORS, name: values})
+
+
+def test_half_a_floor_is_refused():
+    with pytest.raises(InputError, match="half a core floor"):
+        make(core_floor=FLOORS["core_floor"])

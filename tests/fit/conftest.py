@@ -11,13 +11,14 @@ import torch
 
 from blase.fit.objective import Data, Objective
 from blase.fit.parameters import ParameterSpace, Prior
-from blase.fit.priors import LinePriorWidths, line_priors, scalar_prior
+from blase.fit.priors import FloorPriorWidths, LinePriorWidths, floor_priors, line_priors, scalar_prior
 from blase.functional.continuum import normalised_coordinate
 from blase.functional.displaced_pixels import displaced_pixels
 from blase.functional.grid import log_grid
 from blase.functional.optical_depth import sampling
 from blase.functional.pixels import pixel_weights
 from blase.model.atmosphere import Atmosphere
+from blase.model.core_floor import CoreFloors
 from blase.model.forward import OrderModel, SpectrumModel
 from blase.model.instrument import LegendreContinuum, LineSpread
 from blase.model.lines import VoigtLines
@@ -32,10 +33,23 @@ def double(values) -> torch.Tensor:
     return torch.as_tensor(values, dtype=torch.float64)
 
 
-def voigt_lines(table: np.ndarray) -> VoigtLines:
-    """Lines from rows of centre [Angstrom], strength [Angstrom], sigma and gamma [km/s]."""
+def voigt_lines(table: np.ndarray, floors: dict[int, tuple[float, ...]] | None = None) -> VoigtLines:
+    """Lines from rows of centre [Angstrom], strength [Angstrom], sigma and gamma [km/s].
+
+    `floors` holds core floor, wing floor, core opacity and wing power of some of them, by their row.
+    """
     centre, strength, sigma, gamma = double(table).T
-    return VoigtLines(centre=centre, strength=strength, sigma=sigma, gamma=gamma)
+    some = None
+    if floors:
+        core, wing, opacity, power = double(list(floors.values())).T
+        some = CoreFloors(
+            torch.tensor(list(floors)),
+            core_floor=core,
+            wing_floor=wing,
+            core_opacity=opacity,
+            wing_power=power,
+        )
+    return VoigtLines(centre=centre, strength=strength, sigma=sigma, gamma=gamma, floors=some)
 
 
 def random_table(count: int, lower: float, upper: float, seed: int) -> np.ndarray:
@@ -99,6 +113,7 @@ def build_priors(model: SpectrumModel) -> dict[str, Prior]:
             float(model.line_spread.log_resolving_power.detach()), 0.03
         ),
         **line_priors("star", model.star.lines, STELLAR_WIDTHS),
+        **floor_priors("star", model.star.lines, FloorPriorWidths()),
     }
     if isinstance(model.line_spread.h3, torch.nn.Parameter):
         for name in ("h3", "h4"):
@@ -135,13 +150,17 @@ def build_scene(
     seed: int = 1,
     hermite: tuple[float, float] | None = None,
     own: bool = False,
+    floors: dict[int, tuple[float, ...]] | None = None,
 ) -> Scene:
-    """Fifteen lines, twelve of the star, unless told otherwise; truth one half prior width from the start."""
+    """Fifteen lines, twelve of the star, unless told otherwise; truth one half prior width from the start.
+
+    `floors` are of rows of `stellar`.
+    """
     stellar = random_table(12, 8630.5, 8636.5, 11) if stellar is None else stellar
     telluric = random_table(3, 8631.2, 8635.7, 12) if telluric is None else telluric
     model = SpectrumModel(
         [build_order(e, len(stellar), len(telluric), own=own) for e in edges],
-        star=Star(voigt_lines(stellar), radial_velocity=4.0, vsini=vsini),
+        star=Star(voigt_lines(stellar, floors), radial_velocity=4.0, vsini=vsini),
         atmosphere=Atmosphere(voigt_lines(telluric)) if len(telluric) else None,
         line_spread=LineSpread(55_000.0, gaussian=hermite is None),
     )

@@ -12,6 +12,7 @@ from blase.fit.data_space import DataSpace
 from blase.fit.depth_variance import depth_variance
 from blase.fit.jacobian import jacobian
 from blase.fit.parameters import ParameterSpace
+from blase.functional.core_floor import effective_depth
 from blase.functional.voigt import optical_depth_reference
 
 EDGES = np.arange(8630.0, 8637.0, 0.06)
@@ -19,6 +20,7 @@ BROAD = np.array([[8631.0, 0.05, 2.0, 0.2], [8633.0, 0.8, 4.0, 2.0], [8635.0, 0.
 MEETING = np.array(
     [[8631.0, 0.05, 2.0, 0.2], [8632.2, 0.05, 1.5, 0.95], [8634.4, 0.05, 1.5, 0.95], [8635.0, 0.1, 2.0, 0.2]]
 )
+STRONG = np.array([[8631.5, 3.0, 2.0, 0.2], [8632.6, 0.1, 2.0, 0.2], [8634.0, 20.0, 2.0, 0.3]])
 ELSEWHERE = np.array([[8632.0, 0.1, 2.0, 0.2], [8640.5, 0.1, 2.0, 0.2]])
 CASES = {
     "one order": {},
@@ -28,6 +30,7 @@ CASES = {
     "a gap that wings cross": {"edges": (EDGES[:50], EDGES[56:]), "stellar": BROAD},
     "wings that meet in a gap": {"edges": (EDGES[:41], EDGES[70:]), "stellar": MEETING},
     "a line no pixel sees": {"stellar": ELSEWHERE},
+    "floors": {"stellar": STRONG, "floors": {0: (0.3, 0.31, 2.0, 1.0), 2: (0.12, 0.45, 100.0, 0.5)}},
 }
 STELLAR_WIDTHS = np.array([0.3, 0.5, 0.15, 0.3])
 """Of the scene's priors."""
@@ -42,7 +45,12 @@ def dense_variance(scene, space: ParameterSpace, derivative, wavelength: np.ndar
     def depth(z: torch.Tensor) -> torch.Tensor:
         named = {n.removeprefix("star.lines."): v for n, v in space.unpack(z).items() if "star.lines." in n}
         seen = torch.func.functional_call(_Observed(lines), {f"lines.{n}": v for n, v in named.items()}, ())
-        return optical_depth_reference(torch.from_numpy(wavelength), **seen)
+        levels = seen.pop("levels")
+        at, depth = torch.from_numpy(wavelength), 0.0
+        for j in range(len(lines)):
+            own = optical_depth_reference(at, **{name: value[j : j + 1] for name, value in seen.items()})
+            depth = depth + (effective_depth(own, **levels[j]) if j in levels else own)
+        return depth
 
     slopes = torch.autograd.functional.jacobian(depth, space.pack(scene.model)).numpy()
     return np.einsum("ni,ij,nj->n", slopes, covariance, slopes)
@@ -56,7 +64,10 @@ class _Observed(torch.nn.Module):
         self.lines = lines
 
     def forward(self) -> dict[str, torch.Tensor]:
-        return self.lines.observed(0.0, torch.arange(len(self.lines)))
+        seen = self.lines.observed(0.0, torch.arange(len(self.lines)))
+        floors = self.lines.floors
+        rows = [] if floors is None else list(enumerate(floors.index.tolist()))
+        return {**seen, "levels": {j: floors.levels(torch.tensor([k])) for k, j in rows}}
 
 
 def compare(
@@ -80,7 +91,7 @@ def test_against_the_dense_covariance(make_scene, monkeypatch, case, longest) ->
     compare(scene, scene.space, rtol=0.0, atol=3e-5)
     _, system = compare(scene, scene.space, rtol=1e-4, atol=1e-6, windows=1e-8)
     strengths = np.arange(scene.space.size)[scene.space.slices["star.lines.log_strength"]]
-    assert np.isin(strengths, system.dense_index).any() == (longest == 30)
+    assert np.isin(strengths, system.dense_index).any() == (longest == 30 or case == "floors")
 
 
 def test_samples_that_two_pieces_tell_of(make_scene) -> None:

@@ -34,6 +34,27 @@ def test_agrees_with_adaptive_quadrature(a, s, g):
     assert width(a, s, g) == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize("levels", [(0.11, 0.35, 4500.0, 0.42), (0.3, 0.3, 5.0, 1.0)])
+@pytest.mark.parametrize(("a", "s", "g"), [(8000.0, 0.035, 0.0017), (50.0, 0.05, 0.02), (1e-4, 0.05, 0.01)])
+def test_with_a_floor_against_adaptive_quadrature(a, s, g, levels):
+    core, wing, opacity, power = levels
+    reach = opacity + 1 / power
+    scale = power * (1 - wing) + (wing - core) / reach
+
+    def absorbed(x):
+        eta = a * voigt_profile(x, s, g) / scale
+        below = (core - wing) * eta / (reach + eta)
+        return -(1 - wing) * math.expm1(-power * math.log1p(eta)) - below
+
+    edges = np.concatenate([[0.0], np.geomspace(0.1 * (s + g), 1e6 * (s + g), 80)])
+    inside = sum(quad(absorbed, lo, hi, epsrel=1e-10)[0] for lo, hi in itertools.pairwise(edges))
+    expected = 2 * (inside + a * g / math.pi / edges[-1])
+    names = ("core_floor", "wing_floor", "core_opacity", "wing_power")
+    floors = {name: np.array([level]) for name, level in zip(names, levels, strict=True)}
+    found = equivalent_width(np.array([a]), sigma=np.array([s]), gamma=np.array([g]), floors=floors)
+    assert found[0] == pytest.approx(expected, rel=3e-6)
+
+
 def test_a_weak_line_is_as_wide_as_its_strength():
     for gamma in (1e-6, 0.01, 0.3):
         assert width(1e-9, 0.05, gamma) == pytest.approx(1e-9, rel=1e-6)

@@ -8,10 +8,16 @@ import torch
 
 from blase.fit.jacobian import jacobian
 from blase.fit.light_path import LightPath
+from blase.fit.line_columns import LINE_PARAMETERS
 from blase.fit.objective import Objective
 from blase.fit.parameters import ParameterSpace
+from blase.model.core_floor import FLOOR_PARAMETERS
 
 EDGES = np.arange(8630.0, 8637.0, 0.06)
+STRONG = np.array(
+    [[8631.5, 0.05, 2.0, 0.2], [8633.5, 30.0, 2.0, 0.3], [8633.9, 0.1, 2.0, 0.2], [8636.0, 3.0, 2.0, 0.2]]
+)
+FLOORS = {1: (0.12, 0.45, 100.0, 0.5), 3: (0.3, 0.31, 2.0, 1.0)}
 CASES = {
     "slow": {},
     "still": {"vsini": 0.0},
@@ -21,6 +27,8 @@ CASES = {
     "two orders": {"edges": (EDGES[:66], EDGES[56:])},
     "orders of their own": {"edges": (EDGES[:66], EDGES[56:]), "own": True},
     "own and skewed": {"edges": (EDGES[:66], EDGES[56:]), "own": True, "hermite": (0.05, -0.03)},
+    "floors": {"stellar": STRONG, "floors": FLOORS},
+    "floors in two orders": {"stellar": STRONG, "floors": FLOORS, "edges": (EDGES[:66], EDGES[56:])},
 }
 
 
@@ -53,7 +61,7 @@ def test_every_column_is_the_derivative_it_stands_for(compared):
     assert np.isfinite(found).all()
     error, norm = np.linalg.norm(found - exact, axis=0), np.linalg.norm(exact, axis=0)
     for name, where in scene.space.slices.items():
-        single = name.rsplit(".", 1)[1] in ("centre_shift", "log_strength", "log_sigma", "log_gamma")
+        single = name.rsplit(".", 1)[1] in (*LINE_PARAMETERS, *FLOOR_PARAMETERS)
         allowed = np.maximum(0.01 * norm[where], 0.05) if single else 1e-4 * norm[where]
         assert np.all(error[where] <= allowed), name
         assert np.all(norm[where] > 0) or single, name

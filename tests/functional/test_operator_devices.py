@@ -16,6 +16,7 @@ from torch import Tensor
 from blase.errors import InputError
 from blase.functional import bessel, special
 from blase.functional.continuum import legendre_basis, normalised_coordinate
+from blase.functional.core_floor import effective_depth
 from blase.functional.displaced_pixels import DisplacedPixels, displaced_pixels
 from blase.functional.doppler import compose_velocities, doppler_factor, velocity_from_factor
 from blase.functional.faddeeva import faddeeva
@@ -25,6 +26,7 @@ from blase.functional.optical_depth import Sampling, optical_depth, sampling
 from blase.functional.pixels import integrate_pixels, pixel_weights
 from blase.functional.rotation import rotation_profile, rotational_broadening
 from blase.functional.voigt import product_transmission, voigt_profile
+from blase.functional.window_depth import window_depth
 
 CUDA = pytest.param(
     "cuda",
@@ -70,6 +72,14 @@ OPERATORS: dict[str, tuple[Callable[..., Tensor], tuple[Tensor, ...]]] = {
     "product": (
         lambda w, c, d, s, g: product_transmission(w, centre=c, depth=d, sigma=s, gamma=g),
         (GRID, CENTRE, 0.1 * STRENGTH, SIGMA, GAMMA),
+    ),
+    "effective depth": (
+        lambda t, c, w, k, p: effective_depth(t, core_floor=c, wing_floor=w, core_opacity=k, wing_power=p),
+        (POSITIVE, *torch.tensor([0.1, 0.4, 3e3, 0.4], dtype=torch.float64)),
+    ),
+    "depth of one line": (
+        lambda w, c, a, s, g: window_depth(w, centre=c, strength=a, sigma=s, gamma=g),
+        (GRID, *(p[:1] for p in LINES)),
     ),
     "optical depth": (depth, (GRID, *LINES)),
     "no lines": (depth, (GRID, *(p[:0] for p in LINES))),

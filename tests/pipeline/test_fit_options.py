@@ -23,7 +23,8 @@ def test_fixed_and_freed_names() -> None:
 
 def test_a_group_stands_for_its_classes() -> None:
     chosen = freedom({"stellar_lines": None}, ["telluric_lines"])
-    assert set(chosen.fixed) == {"stellar_centre", "stellar_strength", "stellar_sigma", "stellar_gamma"}
+    of_lines = {"stellar_centre", "stellar_strength", "stellar_sigma", "stellar_gamma", "stellar_core_floor"}
+    assert set(chosen.fixed) == of_lines
     assert chosen.is_free("telluric_sigma") and not chosen.is_free("stellar_gamma")
 
 

@@ -29,7 +29,10 @@ def test_columns_and_units(fitted: FitResult) -> None:
     wanted = {"line_id", "origin", "equivalent_width", "equivalent_width_error", "blend_id"}
     wanted |= {"prior_dominated", "order"}
     wanted |= {f"{name}{suffix}" for name in UNITS for suffix in ("", "_error", "_cloned")}
+    floors = ("core_floor", "wing_floor", "core_opacity", "wing_power")
+    wanted |= {f"{name}{suffix}" for name in floors for suffix in ("", "_error", "_cloned")}
     assert set(table.colnames) == wanted
+    assert np.isnan(table["core_floor"]).all()  # there is no line that has one
     for name, unit in UNITS.items():
         assert {table[name + s].unit for s in ("", "_error", "_cloned")} == {unit}
     assert table["equivalent_width"].unit == table["equivalent_width_error"].unit == u.AA

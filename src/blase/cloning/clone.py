@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save
 
 from blase.cloning.removed_lines import RemovedLine, read_removed, write_removed
 from blase.containers.atomic import atomic_directory
-from blase.containers.line_list import LineList
+from blase.containers.line_list import FLOOR_COLUMNS, LineList
 from blase.errors import InputError
 
 Kind = Literal["stellar", "telluric"]
@@ -30,7 +30,7 @@ class Clone:
     Attributes
     ----------
     kind : what absorbs, `"stellar"` (rest frame of the star) or `"telluric"` (observatory frame).
-    lines : centre, strength, sigma and gamma of every line.
+    lines : centre, strength, sigma and gamma of every line; core floors of a few.
     wavelength_range : vacuum Angstrom; outside it the clone says nothing.
     summary : the content of `summary.json`.
     removed : lines that were found and removed again while the template was cloned.
@@ -77,7 +77,7 @@ class Clone:
         return Path(directory)
 
     def _tensors(self) -> dict[str, torch.Tensor]:
-        names = ("centre", "strength", "sigma", "gamma")
+        names = ("centre", "strength", "sigma", "gamma", *(FLOOR_COLUMNS if self.lines.floored.size else ()))
         return {name: torch.from_numpy(getattr(self.lines, name).copy()) for name in names}
 
     @classmethod
@@ -125,7 +125,8 @@ def _require_agreement(
     table: dict[str, torch.Tensor], tensors: dict[str, torch.Tensor], folder: Path
 ) -> None:
     """Raise `InputError` unless the tensors of a clone are those of its table."""
-    wrong = [name for name, column in table.items() if not torch.equal(tensors.get(name, column[:0]), column)]
+    names = sorted({*table, *tensors})
+    wrong = [n for n in names if n not in table or n not in tensors or not _same(table[n], tensors[n])]
     if wrong:
         raise InputError(
             f"{_TENSORS} and {_LINES} disagree",
@@ -134,6 +135,11 @@ def _require_agreement(
             expected="the same numbers in both",
             fix="clone the template again",
         )
+
+
+def _same(first: torch.Tensor, second: torch.Tensor) -> bool:
+    """Whether two tensors hold the same numbers, NaN being one."""
+    return first.shape == second.shape and torch.allclose(first, second, rtol=0.0, atol=0.0, equal_nan=True)
 
 
 def is_clone(path: str | Path) -> bool:

@@ -51,10 +51,12 @@ def without_duplicates(
     """The lines with every two neighbours that are one line merged, and the weaker ones of these pairs.
 
     Strengths are added; centre and widths are means weighted with the strengths, so that the optical depth
-    stays as it was to first order in the differences.
+    stays as it was to first order in the differences. A line with a floor stays as it is.
     """
     width = (lines.sigma + lines.gamma) * lines.centre / SPEED_OF_LIGHT
-    close = np.flatnonzero(np.diff(lines.centre) < np.minimum(width[1:], width[:-1]))
+    near = np.diff(lines.centre) < np.minimum(width[1:], width[:-1])
+    near[lines.floored[lines.floored > 0] - 1] = near[lines.floored[lines.floored < near.size]] = False
+    close = np.flatnonzero(near)
     first, second = lines.take(close), lines.take(close + 1)
     merged = _merged(first, second)
     at = _around(merged)

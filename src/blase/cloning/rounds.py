@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from blase.cloning.core_floor import give_floors
 from blase.cloning.find_lines import TypicalWidths, missing_lines
 from blase.cloning.first_lines import first_lines
 from blase.cloning.patches import near_changes
@@ -17,6 +18,7 @@ from blase.cloning.refit import TOLERANCE, Effort, Fitted, fit_lines, fit_patche
 from blase.cloning.removal import RemovedLine, without_duplicates, without_vanished
 from blase.cloning.residual import rms
 from blase.cloning.template_model import NATIVE_ERROR, blur_of, with_known_blur
+from blase.cloning.wing_blends import true_blends
 from blase.containers.line_list import LineList
 from blase.templates.template import Template
 
@@ -98,7 +100,7 @@ class Search:
 
         Raises `InputError` where no line is found.
         """
-        missing = first_lines(self.template, self.widths, self.prominence)
+        missing = self._first()
         lines, gone = missing.take(slice(0, 0)), np.empty(0)
         while True:
             lines = LineList.concatenated([lines, missing])
@@ -116,6 +118,13 @@ class Search:
     def _number(self) -> int:
         """Number of the round that comes next."""
         return len(self.rounds) + 1
+
+    def _first(self) -> LineList:
+        """The minima of the template, with floors where the evidence asks for them."""
+        lines = first_lines(self.template, self.widths, self.prominence)
+        if self.kind != "stellar" or blur_of(self.template) is not None:
+            return lines
+        return give_floors(self.template, lines, self.widths, self.prominence)
 
     def _round(self, lines: LineList, changed: FloatArray) -> Fitted:
         """Fit, in later rounds only what is near the centres that `changed` [Angstrom].
@@ -180,6 +189,8 @@ class Search:
                 prominence=min(factor * self.prominence, 1.0),
                 blurred_sigma=None if blur is None else blur.sigma,
             )
+            if lines.floored.size:
+                found = true_blends(self.template, model, found, lines, self.widths)
             if len(found):
                 break
         return replace(found, round=np.full(len(found), self._number))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,18 +11,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from blase.cloning.find_lines import TypicalWidths
+from blase.cloning.wing_blends import BLEND_PRIOR, FLOORED_PRIOR, blends
 from blase.constants import BOLTZMANN_OVER_AMU, SPEED_OF_LIGHT
-from blase.containers.line_list import LineList
+from blase.containers.line_list import FLOOR_COLUMNS, LineList
 from blase.containers.spectrum import pixel_edges
 from blase.fit.objective import Data, Objective
 from blase.fit.parameters import ParameterSpace
-from blase.fit.priors import LinePriorWidths, line_priors, scalar_prior
+from blase.fit.priors import FloorPriorWidths, LinePriorWidths, floor_priors, line_priors, scalar_prior
 from blase.functional.grid import log_grid
 from blase.functional.line_spread import velocity_sigma
-from blase.functional.optical_depth import optical_depth, sampling
+from blase.functional.optical_depth import sampling
 from blase.functional.pixels import PixelWeights, pixel_weights
 from blase.functional.reach import reaching
 from blase.model.atmosphere import Atmosphere
+from blase.model.core_floor import CoreFloors
 from blase.model.forward import OrderModel, SpectrumModel
 from blase.model.instrument import LineSpread
 from blase.model.lines import VoigtLines
@@ -33,6 +36,9 @@ FloatArray = NDArray[np.float64]
 NATIVE_ERROR = 2e-3
 """Error ascribed to a template's samples: what a sum of Voigt lines may be expected to miss [continuum]."""
 NATIVE_PRIOR = LinePriorWidths(centre_shift=1.0, log_strength=2.0, log_sigma=0.4, log_gamma=1.0)
+NATIVE_FLOOR_PRIOR = FloorPriorWidths(
+    logit_core_floor=0.3, logit_wing_floor=0.5, log_core_opacity=2.0, log_wing_power=0.2
+)
 BLURRED_STELLAR_PRIOR = LinePriorWidths(centre_shift=1.0, log_strength=2.0, log_sigma=0.15, log_gamma=0.5)
 BLURRED_TELLURIC_PRIOR = LinePriorWidths(centre_shift=0.5, log_strength=2.0, log_sigma=0.0, log_gamma=0.3)
 LEAST_WIDTH = 1e-3
@@ -103,20 +109,22 @@ def voigt_lines(lines: LineList) -> VoigtLines:
         strength=_tensor(lines.strength),
         sigma=_tensor(np.maximum(lines.sigma, LEAST_WIDTH)),
         gamma=_tensor(np.maximum(lines.gamma, LEAST_WIDTH)),
+        floors=_core_floors(lines),
+    )
+
+
+def _core_floors(lines: LineList) -> CoreFloors | None:
+    if not lines.floored.size:
+        return None
+    return CoreFloors(
+        torch.from_numpy(lines.floored), **{name: _tensor(values) for name, values in lines.floors().items()}
     )
 
 
 def optical_depth_of(lines: LineList, wavelength: FloatArray) -> FloatArray:
     """Optical depth (n,) of `lines` at rest on the increasing `wavelength` (n,) [Angstrom], n >= 2."""
-    scale = lines.centre / SPEED_OF_LIGHT
     with torch.no_grad():
-        return optical_depth(
-            sampling(_tensor(wavelength)),
-            centre=_tensor(lines.centre),
-            strength=_tensor(lines.strength),
-            sigma=_tensor(np.maximum(lines.sigma, LEAST_WIDTH) * scale),
-            gamma=_tensor(np.maximum(lines.gamma, LEAST_WIDTH) * scale),
-        ).numpy()
+        return voigt_lines(lines)(sampling(_tensor(wavelength)), 0.0, torch.arange(len(lines))).numpy()
 
 
 def _reaching(lines: LineList, wavelength: FloatArray, *, growth: float = 1.0) -> Tensor:
@@ -181,6 +189,7 @@ def template_objective(
     *,
     others: LineList | None = None,
     resolving_power: float | None = None,
+    narrow: NDArray[np.bool_] | None = None,
 ) -> Objective:
     """Objective with the normalised samples of `template` as data and `lines` of one `kind` as model.
 
@@ -189,6 +198,8 @@ def template_objective(
     widths : what sigma and gamma are believed to be.
     others : lines that are there too but are not to be fitted.
     resolving_power : where the fit of an unknown blur starts, if not at what is believed of it.
+    narrow : which lines (n_lines,) are held to the widths of ordinary lines, by default the blends in the
+        wings of lines with floors.
     """
     blur, module = blur_of(template), voigt_lines(lines)
     beside = lines.take(slice(0, 0)) if others is None else others
@@ -199,7 +210,8 @@ def template_objective(
         orders = _blurred_orders(template, blur, kind, lines, beside)
         spread = LineSpread(resolving_power or blur.resolving_power)
         model = _model(orders, module, beside, kind, spread)
-    space = ParameterSpace(model, _priors(module, widths, blur, kind))
+    held = torch.from_numpy(blends(lines, beside) if narrow is None else narrow)
+    space = ParameterSpace(model, _priors(module, widths, blur, kind, held))
     n = len(template)
     data = Data(
         _tensor(template.normalised),
@@ -209,13 +221,17 @@ def template_objective(
     return Objective(model, data, space)
 
 
-def _priors(module: VoigtLines, widths: TypicalWidths, blur: Blur | None, kind: str) -> dict:
+def _priors(module: VoigtLines, widths: TypicalWidths, blur: Blur | None, kind: str, narrow: Tensor) -> dict:
     prefix = "star" if kind == "stellar" else "atmosphere"
     blurred = BLURRED_STELLAR_PRIOR if kind == "stellar" else BLURRED_TELLURIC_PRIOR
     priors = line_priors(prefix, module, NATIVE_PRIOR if blur is None else blurred)
     for name, typical in (("log_sigma", widths.sigma), ("log_gamma", widths.gamma)):
         if f"{prefix}.lines.{name}" in priors:
             priors[f"{prefix}.lines.{name}"].mean.fill_(float(np.log(typical)))
+            priors[f"{prefix}.lines.{name}"].width[narrow] = BLEND_PRIOR[name]
+            if module.floors is not None:
+                priors[f"{prefix}.lines.{name}"].width[module.floors.index] = FLOORED_PRIOR[name]
+    priors |= floor_priors(prefix, module, NATIVE_FLOOR_PRIOR)
     if blur is not None and blur.relative_error > 0:
         priors["line_spread.log_resolving_power"] = scalar_prior(
             float(np.log(blur.resolving_power)), blur.relative_error
@@ -231,4 +247,17 @@ def fitted_lines(objective: Objective, kind: str, lines: LineList) -> LineList:
         strength, sigma, gamma = (
             torch.exp(p).numpy() for p in (module.log_strength, module.log_sigma, module.log_gamma)
         )
-    return replace(lines, centre=centre, strength=strength, sigma=sigma, gamma=gamma)
+    return replace(
+        lines, centre=centre, strength=strength, sigma=sigma, gamma=gamma, **_fitted_floors(module)
+    )
+
+
+def _fitted_floors(module: VoigtLines) -> dict[str, Any]:
+    """The columns of floors (n_lines,) of a fitted model; none where no line has one."""
+    if module.floors is None:
+        return {}
+    columns = {name: np.full(len(module), np.nan) for name in FLOOR_COLUMNS}
+    with torch.no_grad():
+        for name, values in module.floors.levels(torch.arange(len(module.floors))).items():
+            columns[name][module.floors.index.numpy()] = values.numpy()
+    return columns

@@ -2,7 +2,8 @@
 
 Strength is the integrated optical depth A [Angstrom] of tau(lambda) = A V(lambda - centre), V the
 area-normalised Voigt profile; sigma is the standard deviation of its Gaussian and gamma the half width at
-half maximum of its Lorentzian, both in km/s. Centres are vacuum Angstrom.
+half maximum of its Lorentzian, both in km/s. Centres are vacuum Angstrom. A few strong lines have a core
+floor (`blase.functional.core_floor`).
 """
 
 from __future__ import annotations
@@ -29,7 +30,13 @@ _UNITS: dict[str, u.UnitBase] = {
     "sigma": u.km / u.s,
     "gamma": u.km / u.s,
     "lower_energy": u.eV,
+    "core_floor": u.dimensionless_unscaled,
+    "wing_floor": u.dimensionless_unscaled,
+    "core_opacity": u.dimensionless_unscaled,
+    "wing_power": u.dimensionless_unscaled,
 }
+FLOOR_COLUMNS = ("core_floor", "wing_floor", "core_opacity", "wing_power")
+"""What a floor is made of: all four are there, or none is."""
 _REQUIRED = ("centre", "strength", "sigma", "gamma")
 _DESCRIPTIONS = {
     "centre": "vacuum wavelength of the line centre",
@@ -39,6 +46,10 @@ _DESCRIPTIONS = {
     "lower_energy": "energy of the lower level",
     "species": "atom or molecule",
     "round": "round of cloning in which the line was found",
+    "core_floor": "flux over continuum that the core reaches; NaN where a line absorbs as exp(-tau)",
+    "wing_floor": "flux over continuum that the wings head for",
+    "core_opacity": "opacity over that of the continuum where the core's floor takes over",
+    "wing_power": "power of the optical depth with which the source function rises",
 }
 _DTYPES: dict[str, type] = {"species": np.str_, "round": np.int64}
 """Of the columns that are not float64."""
@@ -56,6 +67,8 @@ class LineList:
     species : names, where known.
     lower_energy : energy of the lower level [eV], where known (NaN for single lines).
     round : round of cloning in which each line was found, from 1 on, where a template was cloned.
+    core_floor, wing_floor, core_opacity, wing_power : of lines with a floor, NaN for the others; None where
+        there is none.
 
     Lines given in another order are sorted. Raises InputError on unequal shapes and on values out of range.
     """
@@ -67,6 +80,10 @@ class LineList:
     species: NDArray[np.str_] | None = None
     lower_energy: FloatArray | None = None
     round: IntArray | None = None
+    core_floor: FloatArray | None = None
+    wing_floor: FloatArray | None = None
+    core_opacity: FloatArray | None = None
+    wing_power: FloatArray | None = None
 
     def __post_init__(self) -> None:
         order = np.argsort(np.asarray(self.centre, dtype=np.float64), kind="stable")
@@ -95,6 +112,20 @@ class LineList:
                     expected=f"finite and {'positive' if above_zero else 'not negative'} [{_UNITS[name]}]",
                     fix="mend or remove the line",
                 )
+        _check_floors([getattr(self, name) for name in FLOOR_COLUMNS])
+        if not self.floored.size:
+            for name in FLOOR_COLUMNS:
+                object.__setattr__(self, name, None)
+
+    @property
+    def floored(self) -> NDArray[np.int64]:
+        """Indices (n_floored,) of the lines with a core floor."""
+        return np.flatnonzero(np.isfinite(self.core_floor)) if self.core_floor is not None else np.arange(0)
+
+    def floors(self) -> dict[str, FloatArray]:
+        """Core floor, wing floor, core opacity and wing power of the lines `floored`, each (n_floored,)."""
+        some = self.floored
+        return {name: getattr(self, name)[some] if some.size else np.empty(0) for name in FLOOR_COLUMNS}
 
     def __len__(self) -> int:
         return int(self.centre.size)
@@ -182,11 +213,47 @@ class LineList:
 
     @classmethod
     def concatenated(cls, lists: Sequence[LineList]) -> LineList:
-        """All lines of several lists; an optional column is kept if every list has it."""
+        """All lines of several lists; an optional column is kept if every list has it, floors if any has."""
         if not lists:
             return cls(np.empty(0), np.empty(0), np.empty(0), np.empty(0))
         shared = [name for name in _names(lists[0]) if all(name in _names(other) for other in lists)]
-        return cls(**{name: np.concatenate([getattr(part, name) for part in lists]) for name in shared})
+        columns = {name: np.concatenate([getattr(part, name) for part in lists]) for name in shared}
+        if any(part.floored.size for part in lists):
+            columns |= {
+                name: np.concatenate([_floors(part, name) for part in lists]) for name in FLOOR_COLUMNS
+            }
+        return cls(**columns)
+
+
+def _floors(lines: LineList, name: str) -> FloatArray:
+    """The column `name` of floors (n,), NaN where there are none."""
+    column = getattr(lines, name)
+    return np.full(len(lines), np.nan) if column is None else np.asarray(column)
+
+
+def _check_floors(columns: list[FloatArray | None]) -> None:
+    """Raise `InputError` unless every line has a whole floor in range, or none."""
+    given = [column for column in columns if column is not None]
+    if not given:
+        return
+    if len(given) < len(FLOOR_COLUMNS):
+        raise InputError(
+            "line list: half a core floor",
+            value=f"{len(given)} of the columns {', '.join(FLOOR_COLUMNS)}",
+            expected="all of them, or none",
+            fix="add or remove columns",
+        )
+    some = ~np.isnan(given).all(axis=0)
+    for name, column, top in zip(FLOOR_COLUMNS, given, (1.0, 1.0, np.inf, np.inf), strict=True):
+        wrong = some & ~((column > 0) & (column < top))
+        if wrong.any():
+            i = int(np.flatnonzero(wrong)[0])
+            raise InputError(
+                f"line list: {name} is out of range",
+                value=f"{column[i]} in line {i} (sorted by centre)",
+                expected=f"between 0 and {top:g}, or NaN in all of {', '.join(FLOOR_COLUMNS)}",
+                fix="mend the floor or remove it",
+            )
 
 
 def _names(lines: LineList) -> list[str]:

@@ -26,7 +26,14 @@ from blase.fit.band import inverse_in_band, solve_band
 from blase.fit.data_space import DataSpace, Piece
 from blase.fit.jacobian import line_entries
 from blase.fit.line_blocks import FloatArray, IntArray
-from blase.fit.line_columns import FINE_WINDOWS, LINE_PARAMETERS, LineSlopes, line_slopes, shared_tangents
+from blase.fit.line_columns import (
+    FINE_WINDOWS,
+    LINE_PARAMETERS,
+    LineSlopes,
+    line_slopes,
+    shared_tangents,
+    slopes_by_floor,
+)
 from blase.fit.parameters import ParameterSpace
 from blase.functional.optical_depth import sampling
 from blase.functional.parallel import map_all
@@ -115,7 +122,8 @@ def _explained(  # type: ignore[no-untyped-def]
 
 @dataclass(frozen=True)
 class _Lines:
-    """Slopes of the optical depth by z of all lines of the star: `slopes` times a scale (n_lines, 4).
+    """Slopes of the optical depth by z of all lines of the star, floors as lines after them: `slopes` times a
+    scale (n_lines, 4).
 
     `single` is the scale of what single lines own, zero elsewhere; `dense` that of what lies in the dense
     block, where `place` (n_lines, 4) says (-1: not there). `row` (n_lines,) is the place among the lines of
@@ -137,8 +145,13 @@ class _Lines:
         wavelength: FloatArray,
         windows: float,
     ) -> _Lines:
-        slopes = line_slopes(wavelength, lines, 0.0, torch.arange(len(lines)), windows=windows)
+        everything = torch.arange(len(lines))
+        slopes = line_slopes(wavelength, lines, 0.0, everything, windows=windows)
         entry, width = line_entries(space, "star", len(lines))
+        if lines.floors is not None:
+            slopes = slopes.followed_by(slopes_by_floor(wavelength, lines, 0.0, everything, windows=windows))
+            own = line_entries(space, "star", len(lines.floors), floors=True)
+            entry, width = np.concatenate([entry, own[0]]), np.concatenate([width, own[1]])
         scale, blocks = slopes.factor * width, system.derivative.lines
         place_of, row_of = (np.full(space.size + 1, -1, dtype=np.int64) for _ in range(2))  # last: frozen
         place_of[system.dense_index] = np.arange(system.dense_index.size)

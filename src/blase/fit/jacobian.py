@@ -18,12 +18,20 @@ from blase.fit.light_path import (
     telluric_path,
 )
 from blase.fit.line_blocks import FloatArray, IntArray, LineBlocks
-from blase.fit.line_columns import FINE_WINDOWS, LINE_PARAMETERS, LineSlopes, line_slopes, shared_tangents
+from blase.fit.line_columns import (
+    FINE_WINDOWS,
+    LINE_PARAMETERS,
+    LineSlopes,
+    line_slopes,
+    shared_tangents,
+    slopes_by_floor,
+)
 from blase.fit.line_response import add_responses, pixel_runs
 from blase.fit.objective import Data
 from blase.fit.order_columns import RESOLVING_POWER, departure_name, own_columns
 from blase.fit.parameters import ParameterSpace
 from blase.functional.parallel import map_all
+from blase.model.core_floor import FLOOR_PARAMETERS
 from blase.model.forward import OrderModel, SpectrumModel
 from blase.model.lines import VoigtLines
 
@@ -141,6 +149,17 @@ class _Absorber:
     lines: VoigtLines
     velocity: Tensor
     base: int  # of its first line among all lines
+    floors: bool = False  # the floors of its lines, which stand as lines of their own after all others
+
+    @property
+    def count(self) -> int:
+        """Number of its lines, or of their floors."""
+        return len(self.lines.floors) if self.floors and self.lines.floors is not None else len(self.lines)
+
+    def slopes(self, order: OrderModel, windows: float) -> LineSlopes:
+        """Slopes of what matters in `order`, down to the optical depth `windows`."""
+        by = slopes_by_floor if self.floors else line_slopes
+        return by(order.grid.array, self.lines, self.velocity, self.index(order), windows=windows)
 
     def index(self, order: OrderModel) -> Tensor:
         """The lines that matter in `order`."""
@@ -157,6 +176,16 @@ def _absorbers(model: SpectrumModel) -> list[_Absorber]:
     return out
 
 
+def _with_floors(absorbers: list[_Absorber]) -> list[_Absorber]:
+    """The absorbers and, after all lines, the floors of those that have any."""
+    out, base = list(absorbers), sum(a.count for a in absorbers)
+    for a in absorbers:
+        if a.lines.floors is not None:
+            out.append(replace(a, base=base, floors=True))
+            base += out[-1].count
+    return out
+
+
 @dataclass(frozen=True)
 class _View:
     """How one order sees one absorber: the path of its light, the lines' slopes, the pixels that see them."""
@@ -170,15 +199,17 @@ class _View:
 
 def _views(model: SpectrumModel, order: OrderModel, spectra: OrderSpectra, windows: float) -> list[_View]:
     detector = detector_path(model, order)
+    paths: dict[str, LightPath] = {}
     out = []
-    for absorber in _absorbers(model):
-        if absorber.prefix == "star":
+    for absorber in _with_floors(_absorbers(model)):
+        if absorber.floors:
+            path = paths[absorber.prefix]
+        elif absorber.prefix == "star":
             path = stellar_path(detector, model, order, spectra)
         else:
             path = telluric_path(detector, spectra)
-        slopes = line_slopes(
-            order.grid.array, absorber.lines, absorber.velocity, absorber.index(order), windows=windows
-        )
+        paths[absorber.prefix] = path
+        slopes = absorber.slopes(order, windows)
         run, run_end = pixel_runs(path.start, path.taps, slopes.lo, slopes.hi)
         out.append(_View(absorber, path, slopes, run, run_end))
     return out
@@ -204,14 +235,17 @@ def _pixel_order(orders: list[OrderModel]) -> tuple[IntArray, IntArray, list[sli
     return rank, np.array(borders, dtype=np.int64), slices
 
 
-def line_entries(space: ParameterSpace, prefix: str, count: int) -> tuple[IntArray, FloatArray]:
+def line_entries(
+    space: ParameterSpace, prefix: str, count: int, *, floors: bool = False
+) -> tuple[IntArray, FloatArray]:
     """Entries of z and prior widths of the parameters of `count` lines, both (count, 4); -1 and 0 if frozen.
 
-    `prefix` is the absorber: `star` or `atmosphere`.
+    `prefix` is the absorber: `star` or `atmosphere`. With `floors` those of the floors of its lines.
     """
     entry, width = np.full((count, 4), -1, dtype=np.int64), np.zeros((count, 4))
-    for k, kind in enumerate(LINE_PARAMETERS):
-        name = f"{prefix}.lines.{kind}"
+    prefix = f"{prefix}.lines.floors" if floors else f"{prefix}.lines"
+    for k, kind in enumerate(FLOOR_PARAMETERS if floors else LINE_PARAMETERS):
+        name = f"{prefix}.{kind}"
         where = space.slices.get(name)
         if where is not None:
             entry[:, k] = np.arange(where.start, where.stop)
@@ -228,7 +262,7 @@ def _line_blocks(
     weight: FloatArray,
 ) -> LineBlocks:
     """Columns of all lines over all orders; a line seen in two orders is one set of columns."""
-    pairs = [line_entries(space, a.prefix, len(a.lines)) for a in _absorbers(model)]
+    pairs = [line_entries(space, a.prefix, a.count, floors=a.floors) for a in _with_floors(_absorbers(model))]
     nothing = (np.zeros((0, 4), dtype=np.int64), np.zeros((0, 4)))
     entry, width = (np.concatenate(parts) for parts in zip(nothing, *pairs, strict=True))
     first, end = np.full(len(entry), rank.size), np.zeros(len(entry), dtype=np.int64)
@@ -315,7 +349,8 @@ def _optics_columns(
 
 def _shared_names(space: ParameterSpace) -> list[str]:
     """Free parameters that are neither of single lines nor of single orders."""
-    of_lines = (n for n in space.slices if n.rsplit(".", 1)[1] not in LINE_PARAMETERS)
+    single = (*LINE_PARAMETERS, *FLOOR_PARAMETERS)
+    of_lines = (n for n in space.slices if n.rsplit(".", 1)[1] not in single)
     return [n for n in of_lines if not n.startswith("orders.")]
 
 
@@ -345,7 +380,7 @@ def _order_columns(
     if departs and RESOLVING_POWER not in optics:
         optics.append(RESOLVING_POWER)
     found = _optics_columns(model, order, spectra, optics)
-    for view in seen:
+    for view in (view for view in seen if not view.absorber.floors):
         wanted = [n for n in names if n in _SHARED and _SHARED[n][0] == view.absorber.prefix]
         if wanted:
             answer = view.path.apply(tangents[view.absorber.prefix])
@@ -375,6 +410,14 @@ def _see(model: SpectrumModel, space: ParameterSpace, number: int, windows: floa
     spectra = order_spectra(model, order, tangents)
     views = _views(model, order, spectra, windows)
     return _Seen(views, *_order_columns(model, space, number, spectra, views, tangents))
+
+
+def _floored(model: SpectrumModel) -> IntArray:
+    """Places among all lines of those with floors, and of the floors themselves."""
+    absorbers = _absorbers(model)
+    lines = [a.base + a.lines.floors.index.numpy() for a in absorbers if a.lines.floors is not None]
+    of_floors = [a.base + np.arange(a.count) for a in _with_floors(absorbers) if a.floors]
+    return np.concatenate([np.zeros(0, dtype=np.int64), *lines, *of_floors])
 
 
 def _widths(space: ParameterSpace) -> np.ndarray:
@@ -425,6 +468,8 @@ def jacobian(
     few = few_parameters(rank.size, of_lines=of_lines, others=space.size - of_lines)
     limit = rank.size if few or model.line_spread is None else LONGEST_RUN
     is_broad = blocks.length > limit
+    if model.line_spread is not None:
+        is_broad[_floored(model)] = True  # so that their covariances with their floors are known
     broad, widths = np.flatnonzero(is_broad), _widths(space)
     parts = []
     for seen, pixels in zip(seen_by, slices, strict=True):

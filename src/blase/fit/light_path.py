@@ -35,15 +35,15 @@ def order_spectra(model: SpectrumModel, order: OrderModel, tangents: dict[str, n
     """Unrotated star, rotated star and transmission; ones where the model has none.
 
     `tangents` may hold the `shared_tangents` of the star and of the atmosphere: the derivative by the
-    logarithm of all strengths is the optical depth itself.
+    logarithm of all strengths is the optical depth itself, but for lines with floors.
     """
     ones = torch.ones_like(order.grid.wavelength)
     intrinsic = transmission = ones
-    if "star" in tangents:
+    if "star" in tangents and model.star is not None and model.star.lines.floors is None:
         intrinsic = torch.exp(-torch.from_numpy(tangents["star"][:, 1]))
     elif model.star is not None:
         intrinsic = model.star.intrinsic(order.grid, order.stellar)
-    if "atmosphere" in tangents:
+    if "atmosphere" in tangents and model.atmosphere is not None and model.atmosphere.lines.floors is None:
         transmission = torch.exp(-torch.from_numpy(tangents["atmosphere"][:, 1]))
     elif model.atmosphere is not None:
         transmission = model.atmosphere(order.grid, order.telluric)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from blase.constants import SPEED_OF_LIGHT
+from blase.fit.floor_columns import bend_slopes, floor_slopes, floor_tangents
 from blase.functional.optical_depth import Sampling, near_half_width, optical_depth_tangents
 from blase.functional.optical_depth_numba import window_derivatives
 from blase.model.lines import VoigtLines
@@ -29,7 +30,8 @@ LINE_PARAMETERS = ("centre_shift", "log_strength", "log_sigma", "log_gamma")
 
 @dataclass(frozen=True)
 class LineSlopes:
-    """Derivatives of the optical depth of single lines by centre, strength, sigma and gamma [Angstrom].
+    """Derivatives of the (effective) optical depth of single lines by centre, strength, sigma and gamma
+    [Angstrom].
 
     Line `index[i]` is given on the samples lo[i] ... hi[i] - 1, in `values` (4, total) from window[i] on;
     times `factor` (n, 4) they are derivatives by `LINE_PARAMETERS`.
@@ -41,6 +43,13 @@ class LineSlopes:
     lo: np.ndarray
     hi: np.ndarray
     factor: np.ndarray
+
+    def followed_by(self, other: LineSlopes) -> LineSlopes:
+        """These lines and, after them, those of `other`, on the same samples."""
+        pairs = ((getattr(self, name), getattr(other, name)) for name in ("index", "lo", "hi", "factor"))
+        index, lo, hi, factor = (np.concatenate(pair) for pair in pairs)
+        window = np.concatenate([self.window, self.window[-1] + other.window[1:]])
+        return LineSlopes(index, np.hstack([self.values, other.values]), window, lo, hi, factor)
 
 
 def window_half_width(a: np.ndarray, s: np.ndarray, g: np.ndarray, tolerance: float) -> np.ndarray:
@@ -59,14 +68,36 @@ def line_slopes(
     windows: float = FINE_WINDOWS,
 ) -> LineSlopes:
     """Slopes of the lines `index` on the samples `wavelength` (n,), down to the optical depth `windows`."""
-    seen = {k: v.numpy() for k, v in lines.observed(velocity, index).items()}
-    c, a, s, g = seen["centre"], seen["strength"], seen["sigma"], seen["gamma"]
+    seen = lines.observed(velocity, index)
+    c, a, s, g = (seen[name].numpy() for name in ("centre", "strength", "sigma", "gamma"))
     half = window_half_width(a, s, g, windows)
     lo, hi = np.searchsorted(wavelength, c - half), np.searchsorted(wavelength, c + half)
     window = np.concatenate([[0], np.cumsum(hi - lo)])
     values = window_derivatives(wavelength, c, a, s, g, lo, hi, window)
+    if lines.floors is not None:
+        bend_slopes(values, window, seen, lines.floors, index)
     factor = np.stack([c / SPEED_OF_LIGHT, a, s, g], axis=1)
     return LineSlopes(index.numpy(), values, window, lo, hi, factor)
+
+
+def slopes_by_floor(
+    wavelength: np.ndarray,
+    lines: VoigtLines,
+    velocity: Tensor | float,
+    index: Tensor,
+    *,
+    windows: float = FINE_WINDOWS,
+) -> LineSlopes:
+    """Slopes by the floors of the lines `index`, down to `windows`; `LineSlopes.index` counts floors.
+
+    To the solvers a floor is another line, whose four columns are `FLOOR_PARAMETERS`.
+    """
+    assert lines.floors is not None
+    with torch.no_grad():
+        seen = lines.observed(velocity, index)
+    which, values, lo, hi = floor_slopes(wavelength, seen, lines.floors, index, windows)
+    window = np.concatenate([[0], np.cumsum(hi - lo)])
+    return LineSlopes(which, values, window, lo, hi, np.ones((which.size, 4)))
 
 
 @torch.no_grad()
@@ -79,4 +110,8 @@ def shared_tangents(grid: Sampling, lines: VoigtLines, velocity: Tensor, index: 
     """
     seen = lines.observed(velocity, index)
     slope = 1.0 / (SPEED_OF_LIGHT * (1.0 - (float(velocity) / SPEED_OF_LIGHT) ** 2))
-    return optical_depth_tangents(grid, seen, {name: value * slope for name, value in seen.items()})
+    along = {name: value * slope for name, value in seen.items()}
+    tangents = optical_depth_tangents(grid, seen, along)
+    if lines.floors is not None:
+        tangents += floor_tangents(grid.array, seen, along, lines.floors, index)
+    return tangents

@@ -14,6 +14,7 @@ import torch
 
 from blase.fit.parameters import Prior
 from blase.fit.penalties import GAUSSIAN, Shape
+from blase.model.core_floor import FLOOR_PARAMETERS
 from blase.model.lines import VoigtLines
 
 
@@ -53,6 +54,27 @@ def line_priors(
             shape = (shapes or {}).get(kind, GAUSSIAN)
             core = torch.full_like(mean, width / shape.deviation)
             priors[f"{prefix}.lines.{kind}"] = Prior(mean, core, shape=shape)
+    return priors
+
+
+@dataclass(frozen=True)
+class FloorPriorWidths:
+    """One-sigma departures of a floor from the clone: two logits and two natural logarithms."""
+
+    logit_core_floor: float = 0.5
+    logit_wing_floor: float = 0.5
+    log_core_opacity: float = 0.7
+    log_wing_power: float = 0.3
+
+
+def floor_priors(prefix: str, lines: VoigtLines, widths: FloorPriorWidths) -> dict[str, Prior]:
+    """Priors of the floors of `lines`, centred on their present values; none where no line has one."""
+    if lines.floors is None:
+        return {}
+    priors = {}
+    for kind in FLOOR_PARAMETERS:
+        mean = getattr(lines.floors, kind).detach().clone()
+        priors[f"{prefix}.lines.floors.{kind}"] = Prior(mean, torch.full_like(mean, getattr(widths, kind)))
     return priors
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from blase.constants import SPEED_OF_LIGHT
 from blase.functional.doppler import doppler_factor
 from blase.functional.optical_depth import Sampling, optical_depth
+from blase.model.core_floor import CoreFloors
 
 
 class VoigtLines(nn.Module):
@@ -17,12 +18,21 @@ class VoigtLines(nn.Module):
     centre, and the natural logarithms of `strength` [Angstrom], `sigma` and `gamma` [km/s]. The buffer
     `centre` holds the cloned centres [vacuum Angstrom]. `log_strength_scale`, `log_sigma_scale` and
     `log_gamma_scale` are shared by all lines, so that what is wrong with the whole template (a column
-    density, a temperature, a turbulence) is learned from every line at once.
+    density, a temperature, a turbulence) is learned from every line at once. A few strong lines may have
+    `floors`, None where no line has one.
     """
 
     centre: Tensor
 
-    def __init__(self, *, centre: Tensor, strength: Tensor, sigma: Tensor, gamma: Tensor) -> None:
+    def __init__(
+        self,
+        *,
+        centre: Tensor,
+        strength: Tensor,
+        sigma: Tensor,
+        gamma: Tensor,
+        floors: CoreFloors | None = None,
+    ) -> None:
         super().__init__()
         self.register_buffer("centre", centre.clone())
         self.centre_shift = nn.Parameter(torch.zeros_like(centre))
@@ -33,9 +43,15 @@ class VoigtLines(nn.Module):
         self.log_strength_scale, self.log_sigma_scale, self.log_gamma_scale = (
             nn.Parameter(zero.clone()) for _ in range(3)
         )
+        self.floors = floors
 
     def __len__(self) -> int:
         return self.centre.numel()
+
+    @property
+    def floored_centre(self) -> Tensor:
+        """Cloned centres (n_floored,) of the lines with floors."""
+        return self.centre[:0] if self.floors is None else self.centre[self.floors.index]
 
     def observed(self, velocity: Tensor | float, index: Tensor) -> dict[str, Tensor]:
         """Centre, strength, sigma and gamma [Angstrom] of the lines `index` at a `velocity` [km/s].
@@ -54,12 +70,18 @@ class VoigtLines(nn.Module):
         }
 
     def forward(self, grid: Sampling, velocity: Tensor | float, index: Tensor) -> Tensor:
-        """Optical depth (n,) on `grid` of the lines `index` (long tensor) moving at `velocity` [km/s]."""
+        """Optical depth (n,) on `grid` of the lines `index` (long tensor) moving at `velocity` [km/s].
+
+        It is the effective one, -ln S, of those with a floor, so that S = exp(-sum) whatever the lines.
+        """
         seen = self.observed(velocity, index)
-        return optical_depth(
+        depth = optical_depth(
             grid,
             centre=seen["centre"],
             strength=seen["strength"],
             sigma=seen["sigma"],
             gamma=seen["gamma"],
         )
+        if self.floors is None:
+            return depth
+        return depth + self.floors.departure(grid.wavelength, seen, index)

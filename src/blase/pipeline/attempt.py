@@ -15,6 +15,7 @@ from blase.fit.line_columns import LINE_PARAMETERS
 from blase.fit.objective import Objective
 from blase.fit.stretches import Stretches
 from blase.functional.doppler import doppler_factor
+from blase.model.core_floor import FLOOR_PARAMETERS
 from blase.model.forward import SpectrumModel
 from blase.pipeline.build import Settings, build_objective, reconsider_reach
 from blase.pipeline.prepare import Pixels
@@ -51,9 +52,11 @@ def _stretches(objective: Objective[SpectrumModel], pixels: list[Pixels]) -> Str
     if model.atmosphere is not None:
         parts["atmosphere"] = (model.atmosphere.lines, model.atmosphere.wind_velocity)
     for name, where in space.slices.items():
-        if name.rsplit(".", 1)[1] in LINE_PARAMETERS:
+        kind = name.rsplit(".", 1)[1]
+        if kind in (*LINE_PARAMETERS, *FLOOR_PARAMETERS):
             lines, velocity = parts[name.split(".", 1)[0]]
-            wavelength[where] = (lines.centre * doppler_factor(velocity.detach())).numpy()
+            centre = lines.centre if kind in LINE_PARAMETERS else lines.floored_centre
+            wavelength[where] = (centre * doppler_factor(velocity.detach())).numpy()
     return Stretches.by_wavelength(np.concatenate([p.wavelength for p in pixels]), wavelength)
 
 

@@ -13,7 +13,15 @@ from blase.cloning.template_model import voigt_lines
 from blase.constants import SPEED_OF_LIGHT
 from blase.fit.objective import Data, Objective
 from blase.fit.parameters import ParameterSpace, Prior
-from blase.fit.priors import STELLAR, TELLURIC, LinePriorWidths, line_priors, scalar_prior
+from blase.fit.priors import (
+    STELLAR,
+    TELLURIC,
+    FloorPriorWidths,
+    LinePriorWidths,
+    floor_priors,
+    line_priors,
+    scalar_prior,
+)
 from blase.functional.continuum import normalised_coordinate
 from blase.functional.reach import reaching
 from blase.model.atmosphere import Atmosphere
@@ -21,7 +29,7 @@ from blase.model.forward import OrderModel, SpectrumModel
 from blase.model.instrument import LegendreContinuum, LineSpread
 from blase.model.lines import VoigtLines
 from blase.model.star import Star
-from blase.pipeline.options import Freedom
+from blase.pipeline.options import CORE_FLOOR, Freedom
 from blase.pipeline.order_freedom import (
     Correction,
     correction_module,
@@ -182,6 +190,8 @@ def build_priors(model: SpectrumModel, settings: Settings) -> dict[str, Prior]:
             if name.endswith("continuum.coefficients"):
                 priors[name] = Prior(value.detach().clone(), torch.full_like(value, CONTINUUM_PRIOR))
     priors |= order_priors(model, settings.wavelength_correction)
+    if model.star is not None and free(CORE_FLOOR):
+        priors |= floor_priors("star", model.star.lines, FloorPriorWidths())
     return priors | _scale_priors(model, settings) | _line_priors(model, settings)
 
 

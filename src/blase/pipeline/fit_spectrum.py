@@ -512,4 +512,6 @@ def _fingerprint(pixels: list[Pixels], star: Clone, telluric: Clone | None, opti
         if clone is not None:
             for name in ("centre", "strength", "sigma", "gamma"):
                 digest.update(np.ascontiguousarray(getattr(clone.lines, name)).tobytes())
+            for levels in clone.lines.floors().values():
+                digest.update(levels.tobytes())
     return digest.hexdigest()

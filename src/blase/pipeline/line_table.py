@@ -12,6 +12,7 @@ from blase.cloning.clone import Clone
 from blase.constants import SPEED_OF_LIGHT
 from blase.fit.equivalent_width import equivalent_width
 from blase.model.lines import VoigtLines
+from blase.pipeline.floor_table import floor_columns, floored_widths
 from blase.pipeline.prepare import Pixels
 from blase.pipeline.solve import Solved
 from blase.pipeline.uncertainty import equivalent_width_errors, line_covariances
@@ -53,7 +54,12 @@ _META = {
     "strength": "integrated optical depth",
     "sigma": "standard deviation of the Gaussian",
     "gamma": "half width at half maximum of the Lorentzian",
-    "equivalent_width": "integral of 1 - exp(-A V) of the line alone, at rest, unrotated and unblurred",
+    "equivalent_width": "integral of 1 - S of the line alone, at rest, unrotated and unblurred; "
+    "S = exp(-A V) but for lines with floors",
+    "core_floor": "flux over continuum that the core of a strong line reaches; NaN without a floor",
+    "wing_floor": "flux over continuum that its wings head for",
+    "core_opacity": "opacity over that of the continuum where the core's floor takes over",
+    "wing_power": "power of the optical depth with which the source function rises",
     "blend_id": "lines nearer than half a resolution element share a number; -1 stands alone",
     "prior_dominated": "the width of the belief in the strength shrank by less than 20 %",
     "order": "row of the first order the line lies in, -1 outside every order",
@@ -102,10 +108,16 @@ def _part(
         table[f"{name}_error"] = errors[name] * unit
         table[f"{name}_cloned"] = before[name] * unit
     width = equivalent_width(rest["strength"], sigma=rest["sigma"], gamma=rest["gamma"])
-    table["equivalent_width"] = width * u.AA
-    table["equivalent_width_error"] = u.AA * equivalent_width_errors(
+    width_error = equivalent_width_errors(
         rest["strength"], sigma=rest["sigma"], gamma=rest["gamma"], covariance=covariance
     )
+    if lines.floors is not None:
+        some = lines.floors.index.numpy()
+        width[some], width_error[some] = floored_widths(solved, prefix, lines, rest)
+    table["equivalent_width"] = width * u.AA
+    table["equivalent_width_error"] = width_error * u.AA
+    for name, values in floor_columns(solved, prefix, lines, cloned).items():
+        table[name] = values
     table["prior_dominated"] = _prior_dominated(solved, prefix, len(cloned))
     table["order"] = _rows(seen["centre"], pixels)
     table["_observed"] = seen["centre"]

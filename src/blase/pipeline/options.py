@@ -20,6 +20,8 @@ LINE_CLASSES = {
         ("gamma", "log_gamma"),
     )
 }
+CORE_FLOOR = "stellar_core_floor"
+"""All that is free of the floors of strong stellar lines."""
 LIMITS = {
     "radial_velocity": (-SPEED_OF_LIGHT, SPEED_OF_LIGHT, "km/s, slower than light"),
     "wind_velocity": (-SPEED_OF_LIGHT, SPEED_OF_LIGHT, "km/s, slower than light"),
@@ -33,7 +35,7 @@ LIMITS = {
 }
 """Smallest and largest value at which a parameter may be held, and what to say of it."""
 GROUPS = {
-    "stellar_lines": [name for name in LINE_CLASSES if name.startswith("stellar")],
+    "stellar_lines": [*(name for name in LINE_CLASSES if name.startswith("stellar")), CORE_FLOOR],
     "telluric_lines": [name for name in LINE_CLASSES if name.startswith("telluric")],
 }
 OF_ORDERS = ("resolving_power_orders", "continuum")
@@ -62,7 +64,7 @@ def freedom(fix: dict[str, float | None] | None, free: list[str] | None) -> Free
     InputError
         for an unknown name, a value for a class of lines, or a name both fixed and freed.
     """
-    known = [*GLOBALS, *LINE_CLASSES, *GROUPS, *OF_ORDERS, "line_spread_shape"]
+    known = [*GLOBALS, *LINE_CLASSES, CORE_FLOOR, *GROUPS, *OF_ORDERS, "line_spread_shape"]
     fixed: dict[str, float | None] = {}
     for name, value in (fix or {}).items():
         require_known(name, known)

@@ -94,7 +94,7 @@ def _of_classes(
                 expected="a class of lines that is fitted",
                 fix=f"give --telluric (telluric=...), or leave {flag} of it away",
             )
-        free = [member for member in GROUPS.get(name, [name]) if liberty.is_free(member)]
+        free = [m for m in GROUPS.get(name, [name]) if m in LINE_CLASSES and liberty.is_free(m)]
         if not free:
             freeable = name in FREEABLE and name not in liberty.fixed
             raise InputError(

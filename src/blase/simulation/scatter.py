@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,12 +66,11 @@ def scatter_lines(
     missing = rng.uniform(size=n) < scatter.missing
     true_centre = template.centre * (1 + scatter.centre * centre / SPEED_OF_LIGHT)
     order = np.argsort(true_centre, kind="stable")
-    lines = LineList(
+    lines = replace(
+        template,
         centre=true_centre,
         strength=template.strength * strength_factor * 10 ** (scatter.strength * strength),
         sigma=template.sigma * 10 ** (scatter.sigma * sigma),
         gamma=template.gamma * 10 ** (scatter.gamma * gamma),
-        species=template.species,
-        lower_energy=template.lower_energy,
     )
     return TrueLines(lines, missing[order], order)

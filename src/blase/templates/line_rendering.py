@@ -30,18 +30,31 @@ def window_half_width(lines: LineList) -> FloatArray:
 def render_optical_depth(wavelength: FloatArray, lines: LineList) -> FloatArray:
     """tau(l) = sum_j A_j V(l - l_j; sigma_j, gamma_j) at `wavelength` (n,), increasing vacuum Angstrom.
 
-    V is the area-normalised Voigt profile; sigma_j = l_j v/c is constant across a line. Returns (n,).
+    V is the area-normalised Voigt profile; sigma_j = l_j v/c is constant across a line. A line with a floor
+    adds its effective depth. Returns (n,).
     """
     sigma, gamma = _angstrom(lines, lines.sigma), _angstrom(lines, lines.gamma)
     half = window_half_width(lines)
     first = np.searchsorted(wavelength, lines.centre - half)
     last = np.searchsorted(wavelength, lines.centre + half)
     tau = np.zeros(len(wavelength))
+    floors = {j: {n: v[k] for n, v in lines.floors().items()} for k, j in enumerate(lines.floored)}
     for j in np.flatnonzero(last > first):
         window = slice(first[j], last[j])
         x = wavelength[window] - lines.centre[j]
-        tau[window] += lines.strength[j] * voigt_profile(x, sigma[j], gamma[j])
+        own = lines.strength[j] * voigt_profile(x, sigma[j], gamma[j])
+        tau[window] += _effective(own, **floors[j]) if j in floors else own
     return tau
+
+
+def _effective(
+    tau: FloatArray, *, core_floor: float, wing_floor: float, core_opacity: float, wing_power: float
+) -> FloatArray:
+    """-ln S of a line with a floor, the formula of `blase.functional.core_floor` written down once more."""
+    reach, drop = core_opacity + 1 / wing_power, wing_floor - core_floor
+    eta = tau / (wing_power * (1 - wing_floor) + drop / reach)
+    absorbed = drop * eta / (reach + eta) - (1 - wing_floor) * np.expm1(-wing_power * np.log1p(eta))
+    return np.asarray(-np.log1p(-absorbed))
 
 
 def logarithmic_grid(low: float, high: float, *, step: float) -> FloatArray:
