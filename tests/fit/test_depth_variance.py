@@ -82,16 +82,20 @@ def compare(
     return found, system
 
 
+DENSE_LINES = ("floors", "separate orders", "a gap that wings cross", "wings that meet in a gap")
+"""Where lines have floors, or reach from one order to the next."""
+
+
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("longest", [240, 30], ids=["single", "broad lines dense"])
 def test_against_the_dense_covariance(make_scene, monkeypatch, case, longest) -> None:
-    """With wide windows of single lines the two agree; with those of the fit, to 3e-5 in optical depth."""
+    """With wide windows of single lines the two agree; with those of the fit, to 1e-4 in optical depth."""
     monkeypatch.setattr(of_jacobian, "LONGEST_RUN", longest)
     scene = make_scene(**CASES[case])
-    compare(scene, scene.space, rtol=0.0, atol=3e-5)
+    compare(scene, scene.space, rtol=0.0, atol=1e-4)
     _, system = compare(scene, scene.space, rtol=1e-4, atol=1e-6, windows=1e-8)
     strengths = np.arange(scene.space.size)[scene.space.slices["star.lines.log_strength"]]
-    assert np.isin(strengths, system.dense_index).any() == (longest == 30 or case == "floors")
+    assert np.isin(strengths, system.dense_index).any() == (longest == 30 or case in DENSE_LINES)
 
 
 def test_samples_that_two_pieces_tell_of(make_scene) -> None:

@@ -201,12 +201,12 @@ def test_a_loss_that_the_linearised_model_foresees_is_no_failure():
 def test_known_damping_is_where_a_descent_begins():
     objective, _, _ = native_objective()
     start = objective.space.pack(objective.model)
-    first = minimise_structured(objective, start, tolerance=1e-6, max_iterations=200)
-    again = minimise_structured(objective, first.z, tolerance=1e-6, damping=first.damping)
+    first = minimise_structured(objective, start, tolerance=1e-3, max_iterations=200)
+    again = minimise_structured(objective, first.z, tolerance=1e-3, damping=first.damping)
     assert first.damping is not None and first.damping[0] < FIRST_DAMPING
     assert len(again.history) == 1
-    fresh = minimise_structured(objective, first.z, tolerance=1e-6, damping=np.ones(99))  # of another problem
-    assert fresh.objective == pytest.approx(again.objective, abs=1e-4)
+    fresh = minimise_structured(objective, first.z, tolerance=1e-3, damping=np.ones(99))  # of another problem
+    assert fresh.objective == pytest.approx(again.objective, abs=1e-2)
 
 
 def test_several_stretches_reach_the_optimum_of_one():

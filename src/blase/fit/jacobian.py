@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from blase.fit.light_path import (
@@ -445,6 +446,14 @@ def _broad_rows(blocks: LineBlocks, broad: IntArray, rank: IntArray) -> tuple[Fl
     return columns[:, felt], taken.entry.reshape(-1)[felt]
 
 
+def _reach_across(blocks: LineBlocks, borders: IntArray) -> NDArray[np.bool_]:
+    """Which lines are felt on both sides of any of the `borders`."""
+    first, last = (
+        np.searchsorted(borders, at, "right") for at in (blocks.first, blocks.first + blocks.length - 1)
+    )
+    return np.asarray((blocks.length > 0) & (last > first))
+
+
 def few_parameters(n_pixels: int, *, of_lines: int, others: int) -> bool:
     """Whether the space of the parameters is smaller than that of the data, as in a template."""
     return of_lines < n_pixels and others <= MOST_BORDERS
@@ -466,8 +475,10 @@ def jacobian(
     blocks = _line_blocks(model, space, views, rank, slices, weight)
     of_lines = int((blocks.entry >= 0).sum())
     few = few_parameters(rank.size, of_lines=of_lines, others=space.size - of_lines)
-    limit = rank.size if few or model.line_spread is None else LONGEST_RUN
-    is_broad = blocks.length > limit
+    in_data_space = not few and model.line_spread is not None
+    is_broad = blocks.length > (LONGEST_RUN if in_data_space else rank.size)
+    if in_data_space:
+        is_broad |= _reach_across(blocks, borders)  # so that the orders fall apart
     if model.line_spread is not None:
         is_broad[_floored(model)] = True  # so that their covariances with their floors are known
     broad, widths = np.flatnonzero(is_broad), _widths(space)

@@ -29,9 +29,14 @@ Progress = Callable[[int, float], None]
 
 LONGEST_STEP = 3.0
 """No parameter moves farther than this many prior widths at once."""
-FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 10.0, 1e-9, 1e12
+FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 10.0, 0.5, 1e12
+"""In units of the curvature of a prior: much less would not steady a step, and would take long to grow."""
+GROWTH = 4.0
+"""Factor by which damping grows after a first failure; it doubles with every further one."""
 SLACK = 0.2
 """Share of the average gain of a stretch that it may lose before it is damped."""
+MENDED = 0.1
+"""Stretches that failed are put back where they lost more than this share of what the others won."""
 IMMOVABLE = 1e18
 """Damping of what is held at its bound, so that the others do not step as if it moved with them."""
 
@@ -76,7 +81,7 @@ class _Descent:
         self.damping = np.full(stretches.count + 1, FIRST_DAMPING)
         if damping is not None and damping.size == self.damping.size:
             self.damping = np.minimum(damping, FIRST_DAMPING)
-        self.growth = np.full(stretches.count + 1, 2.0)
+        self.growth = np.full(stretches.count + 1, GROWTH)
         self.here = self._evaluate(self.z)
 
     def _evaluate(self, z: np.ndarray) -> _Point:
@@ -122,7 +127,7 @@ class _Descent:
         promised = here.share - self._share(predicted, trial)
         there = self._evaluate(trial)
         failed = self._failed(here.share - there.share, promised)
-        if failed[:-1].any() and self.stretches.count > 1:
+        if self._worth_mending(here.share - there.share, failed):
             mended = np.where(failed[self.stretches.parameter], self.z, trial)
             partly = self._evaluate(mended)
             if partly.share.sum() < there.share.sum():
@@ -134,6 +139,11 @@ class _Descent:
         if accepted:
             self.z, self.here = trial, there
         return accepted
+
+    def _worth_mending(self, gain: np.ndarray, failed: np.ndarray) -> bool:
+        """Whether those of many stretches that `failed` lost a good part of what the others won."""
+        lost = -gain[failed].sum()
+        return self.stretches.count > 1 and bool(lost > MENDED * (gain.sum() + lost))
 
     def _slack(self, promised: np.ndarray) -> float:
         """What a stretch may lose without being blamed: a part of what an average one gains."""
@@ -167,7 +177,7 @@ class _Descent:
         relaxed = self.damping * np.maximum(1 / 3, 1 - (2 * ratio - 1) ** 3)
         raised = np.where(refused, self.damping * self.growth, relaxed)
         self.damping = np.clip(raised, LEAST_DAMPING, MOST_DAMPING)
-        self.growth = np.where(refused, np.minimum(2 * self.growth, MOST_DAMPING), 2.0)
+        self.growth = np.where(refused, np.minimum(2 * self.growth, MOST_DAMPING), GROWTH)
 
 
 def minimise_structured(

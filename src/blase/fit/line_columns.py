@@ -18,7 +18,7 @@ from blase.functional.optical_depth import Sampling, near_half_width, optical_de
 from blase.functional.optical_depth_numba import window_derivatives
 from blase.model.lines import VoigtLines
 
-FINE_WINDOWS, COARSE_WINDOWS = 3e-5, 3e-4
+FINE_WINDOWS, COARSE_WINDOWS = 1e-4, 3e-4
 """Optical depth at which the derivative of a line is cut off in the curvature.
 
 What a thousand lines lose at the edges of their windows adds up: with coarse windows, which cost half as

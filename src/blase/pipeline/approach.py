@@ -20,7 +20,7 @@ from blase.pipeline.state import FloatArray, Start
 
 SHRINK = 4.0
 """Factor by which enlarged errors shrink from one step to the next."""
-_ITERATIONS, _TOLERANCE = 6, 3.0
+_ITERATIONS, _TOLERANCE = 4, 3.0
 _STEPS = 20
 _ARRIVED = 1.5
 """Errors that would have to shrink by less than this match what the model leaves."""
@@ -48,7 +48,8 @@ def approach(attempts: Attempts, state: Start, *, known: bool) -> Start:
         state = replace(current, z=solution.z, damping=solution.damping)
         left = _spread(attempts, objective, solution.z, inflation)
         wanted = np.maximum(inflation / SHRINK, floor if known else np.maximum(left, floor))
-        if np.all(inflation < _ARRIVED * wanted):
+        shrinks = inflation > _ARRIVED * wanted
+        if not (shrinks.any() if known else shrinks.mean() > 0.5):
             break
         inflation = wanted
     return replace(state, noise_inflation=wanted)

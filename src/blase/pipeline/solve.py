@@ -21,6 +21,7 @@ from blase.model.forward import SpectrumModel
 from blase.pipeline.approach import approach
 from blase.pipeline.attempt import Attempts, Progress, deviations, objective_at
 from blase.pipeline.build import Settings
+from blase.pipeline.fixed_point import Relaxation
 from blase.pipeline.outliers import enlargement, weights
 from blase.pipeline.prepare import Pixels
 from blase.pipeline.prior_widths import learned
@@ -30,7 +31,7 @@ TOLERANCE = 0.1
 """A fit ends when a step gains less than this in ln(posterior) an order; 0.5 is one standard deviation of one
 parameter."""
 _PASSES = 20
-_PASS_ITERATIONS, _PASS_TOLERANCE = 5, 0.3
+_PASS_ITERATIONS, _PASS_TOLERANCE = 3, 0.3
 """A pass need not converge while noise and prior widths are still on their way; the last one must."""
 
 
@@ -110,7 +111,7 @@ def solve(
     state = start or Start.at_clone(pixels, settings)
     if state.z is None:
         state = approach(attempts, state, known=fixed or settings.regularisation.noise_inflation is not None)
-    settled = fixed
+    settled, relaxation = fixed, Relaxation()
     for number in range(1, _PASSES + 1):
         last = settled or number == _PASSES
         objective, solution = attempts.descend(
@@ -127,6 +128,9 @@ def solve(
             checkpoint(replace(state, z=solution.z, damping=solution.damping))
         found = _reconsidered(attempts, state, objective, solution, analysis)
         settled = found.settled(state)
+        if not settled and settings.regularisation.noise_inflation is None:
+            relaxed = relaxation.step(state.noise_inflation, found.noise_inflation)
+            found = replace(found, noise_inflation=np.maximum(relaxed, 1.0))
         state = replace(found, z=_whitened_anew(objective, solution, attempts, found))
     if not settled:
         solution = replace(

@@ -49,10 +49,10 @@ class Start:
 
     def settled(self, before: Start) -> bool:
         """Whether noise, widths and outliers agree with those `before`."""
-        now = np.concatenate([self.noise_inflation, self.stellar_prior.array(), self.telluric_prior.array()])
-        then = np.concatenate(
-            [before.noise_inflation, before.stellar_prior.array(), before.telluric_prior.array()]
-        )
-        change = np.abs(np.log(np.where(then > 0, now, 1.0) / np.where(then > 0, then, 1.0)))
+        noise = np.log(self.noise_inflation / before.noise_inflation)
+        now = np.concatenate([self.stellar_prior.array(), self.telluric_prior.array()])
+        then = np.concatenate([before.stellar_prior.array(), before.telluric_prior.array()])
+        widths = np.log(np.where(then > 0, now, 1.0) / np.where(then > 0, then, 1.0))
         moving = np.abs(np.log(self.enlargement / before.enlargement)) > 1
-        return bool(change.max() < SETTLED and moving.mean() <= _FEW_OUTLIERS)
+        change = max(float(np.sqrt(np.mean(noise**2))), float(np.abs(widths).max()))
+        return bool(change < SETTLED and moving.mean() <= _FEW_OUTLIERS)
