@@ -68,9 +68,14 @@ def draw(seed: int, *, snr: float, vsini: float, span: tuple[float, float]) -> d
             }
             for name in GLOBALS
         },
-        "lines": _lines(result.lines[result.lines["order"] >= 0], template.centre, truth.star_lines),
+        "lines": _lines(_cloned(result.lines), template.centre, truth.star_lines),
         "converged": result.converged,
     }
+
+
+def _cloned(lines: Any) -> Any:
+    """The lines of an order that the clone has and the model too: of the others there is no pair."""
+    return lines[(lines["order"] >= 0) & (lines["status"] == "cloned")]
 
 
 def _lines(table: Any, template_centre: np.ndarray, true: TrueLines) -> dict[str, Any]:

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 import blase.fit.jacobian as of_jacobian
+from blase.errors import InputError
 from blase.fit.band import factor_band, inverse_in_band, log_determinant, reach_of_runs, solve_band
+from blase.fit.covariance import Covariance
 from blase.fit.data_space import DataSpace
 from blase.fit.jacobian import jacobian
 from blase.fit.line_blocks import LineBlocks
@@ -41,6 +43,17 @@ def test_steps(pair, damping):
     added[::7] = 1e18  # as for a parameter held at its bound
     expected = np.linalg.solve(dense + np.diag(added), right)
     np.testing.assert_allclose(normal.solve(added, right), expected, rtol=1e-7, atol=1e-10)
+
+
+def test_covariance_of_any_entries(pair):
+    normal, dense = pair
+    draw, wanted = np.random.default_rng(5), np.linalg.inv(dense)
+    known = Covariance(DataSpace(normal.derivative))
+    first, second = draw.permutation(len(dense))[: len(dense) // 2], draw.permutation(len(dense))
+    np.testing.assert_allclose(known(first, second), wanted[np.ix_(first, second)], rtol=1e-6, atol=1e-9)
+    assert known(first, second[:0]).shape == (first.size, 0)
+    with pytest.raises(InputError, match="no such entry"):
+        known(first, np.array([len(dense)]))
 
 
 def test_posterior(pair):

@@ -9,9 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from blase.containers.line_list import LineList
 from blase.errors import InputError
 from blase.fit.priors import STELLAR, TELLURIC
 from blase.pipeline.checkpoint import Checkpoint, read_checkpoint
+from blase.pipeline.revision import Revision
 from blase.pipeline.state import Start
 
 
@@ -21,7 +23,8 @@ def saved(tmp_path: Path) -> tuple[Path, Checkpoint]:
     start = Start(
         z, np.array([1.0, 1.37]), STELLAR, TELLURIC, np.array([1.0, 6.5, 1.0]), np.array([10.0, 0.1])
     )
-    state = Checkpoint(start, -9.61, 2.2)
+    added = LineList([8640.5, 8651.25], [0.01, 0.012], [1.1, 1.2], [0.2, 0.1], added=np.ones(2, dtype=bool))
+    state = Checkpoint(start, -9.61, 2.2, Revision(np.array([True, False, True]), added))
     path = tmp_path / "new" / "out.checkpoint.safetensors"
     state.write(path, "a" * 64)
     return path, state
@@ -36,6 +39,10 @@ def test_round_trip(saved: tuple[Path, Checkpoint]) -> None:
     np.testing.assert_array_equal(back.start.enlargement, state.start.enlargement)
     np.testing.assert_array_equal(back.start.damping, state.start.damping)
     assert back.start.stellar_prior == STELLAR and back.start.telluric_prior == TELLURIC
+    np.testing.assert_array_equal(back.revision.kept, state.revision.kept)
+    assert back.revision.added.is_added.all()
+    for name in ("centre", "strength", "sigma", "gamma"):
+        np.testing.assert_array_equal(getattr(back.revision.added, name), getattr(state.revision.added, name))
     assert (back.radial_velocity, back.vsini) == (-9.61, 2.2)
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 

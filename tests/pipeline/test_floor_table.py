@@ -12,7 +12,7 @@ from scipy.special import voigt_profile
 
 from blase.cloning import Clone
 from blase.constants import SPEED_OF_LIGHT
-from blase.containers.line_list import FLOOR_COLUMNS
+from blase.containers.line_list import FLOOR_COLUMNS, LineList
 from blase.fit.jacobian import jacobian
 from blase.fit.priors import FloorPriorWidths
 from blase.model.core_floor import FLOOR_PARAMETERS
@@ -77,7 +77,7 @@ ORDER = ("strength", "sigma", "gamma", *FLOOR_COLUMNS)
 def test_equivalent_widths_are_those_of_the_lines_with_their_floors(solved) -> None:
     solution = solved[0]
     found = parameters(solution)
-    table = line_table(solution, solved[1], None, [])
+    table = line_table(solution, solved[1], None, [], dropped=LineList.concatenated([]), blends=[])
     with_floor = table[np.isfinite(table["core_floor"])]
     expected = [width(*(found[name][j] for name in ORDER)) for j in range(2)]
     np.testing.assert_allclose(np.sort(with_floor["equivalent_width"].value), np.sort(expected), rtol=1e-5)

@@ -26,8 +26,8 @@ UNITS = {
 
 def test_columns_and_units(fitted: FitResult) -> None:
     table = fitted.lines
-    wanted = {"line_id", "origin", "equivalent_width", "equivalent_width_error", "blend_id"}
-    wanted |= {"prior_dominated", "order"}
+    wanted = {"line_id", "origin", "status", "blend", "equivalent_width", "equivalent_width_error"}
+    wanted |= {"blend_id", "prior_dominated", "order"}
     wanted |= {f"{name}{suffix}" for name in UNITS for suffix in ("", "_error", "_cloned")}
     floors = ("core_floor", "wing_floor", "core_opacity", "wing_power")
     wanted |= {f"{name}{suffix}" for name in floors for suffix in ("", "_error", "_cloned")}
@@ -39,10 +39,11 @@ def test_columns_and_units(fitted: FitResult) -> None:
 
 
 def test_errors_are_positive_where_a_parameter_is_free(fitted: FitResult) -> None:
+    lines = fitted.lines[fitted.lines["status"] != "dropped"]
     for name in (*UNITS, "equivalent_width"):
-        errors = fitted.lines[f"{name}_error"].value
+        errors = lines[f"{name}_error"].value
         assert np.isfinite(errors).all() and (errors >= 0).all()
-        free = fitted.lines["origin"] == "stellar" if name == "sigma" else np.ones(len(errors), dtype=bool)
+        free = lines["origin"] == "stellar" if name == "sigma" else np.ones(len(errors), dtype=bool)
         assert (errors[free] > 0).all() and not errors[~free].any()
 
 
@@ -50,7 +51,10 @@ def test_every_line_has_one_identity_and_an_origin(fitted: FitResult) -> None:
     table, counts = fitted.lines, fitted.summary["n_lines"]
     assert len(set(table["line_id"])) == len(table) == sum(counts.values())
     for origin in ("stellar", "telluric"):
-        assert np.count_nonzero(table["origin"] == origin) == counts[origin] > 0
+        cloned = (table["origin"] == origin) & (table["status"] == "cloned")
+        assert np.count_nonzero(cloned) == counts[origin] > 0
+    for status in ("added", "dropped"):
+        assert np.count_nonzero(table["status"] == status) == counts[status]
 
 
 def test_cloned_values_are_those_of_the_clones(fitted: FitResult, star: Clone) -> None:

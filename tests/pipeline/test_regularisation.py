@@ -64,6 +64,7 @@ def test_a_wrong_model_drives_nothing_out_of_bounds(simulation: Simulation, star
         continuum_degree=1,
         folds=0,
         curve=False,
+        new_lines=False,
     ).summary
     assert summary["converged"]
     require_within_bounds(summary)

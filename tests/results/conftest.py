@@ -49,7 +49,8 @@ def make_lines() -> QTable:
     """Four lines: two stellar, one telluric, one added; the second stellar line moved by far the most."""
     table = QTable()
     table["line_id"] = np.arange(4)
-    table["origin"] = ["stellar", "stellar", "telluric", "added"]
+    table["origin"] = ["stellar", "stellar", "telluric", "stellar"]
+    table["status"] = ["cloned", "cloned", "cloned", "added"]
     table["centre"] = [8602.0, 8605.0, 8610.0, 8612.0] * u.AA
     table["centre_error"] = np.full(4, np.nan) * u.AA
     table["centre_cloned"] = [8602.0, 8605.0, 8610.0, np.nan] * u.AA
@@ -88,6 +89,7 @@ def make_summary() -> dict[str, Any]:
         "n_parameters": 400,
         "n_effective": 61.5,
         "n_lines": {"stellar": 2, "telluric": 1, "added": 1, "dropped": 0},
+        "line_search": [{"added": 1, "removed": 0, "dropped": 0, "gain": 9.5, "accepted": True}],
         "residual_rms": np.float64(0.0047),
         "residual_rms_heldout": float("nan"),
         "noise_inflation": [1.1, 1.0],

@@ -68,7 +68,8 @@ def test_lines_round_trip_with_units(written: Path, result_factory: Factory) -> 
     assert lines["centre_shift"].unit == u.km / u.s
     assert_array_equal(lines["strength"].value, expected["strength"].value)
     assert np.isnan(lines["sigma_cloned"][3].value)
-    assert list(lines["origin"]) == ["stellar", "stellar", "telluric", "added"]
+    assert list(lines["origin"]) == ["stellar", "stellar", "telluric", "stellar"]
+    assert list(lines["status"]) == ["cloned", "cloned", "cloned", "added"]
 
 
 def test_spectrum_has_one_table_per_order_with_units(written: Path, result_factory: Factory) -> None:

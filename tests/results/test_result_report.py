@@ -24,7 +24,8 @@ from blase.results.diagnostics import (
 )
 from blase.results.figure import plot_fit
 from blase.results.report import report_html
-from blase.results.report_failures import thin
+from blase.results.report_failures import departures, thin
+from blase.results.report_lines import revised_lines
 from blase.results.result import FitResult, OrderFit
 
 Factory = Callable[..., FitResult]
@@ -204,6 +205,16 @@ def test_departure_ranks_by_moved_equivalent_width(result_factory: Factory) -> N
     width = 1.8 + 0.3
     expected = 0.12 * np.sqrt(np.log(2.0) ** 2 + (0.2 / width) ** 2 + (0.4 / width) ** 2)
     assert_allclose(moved[1], expected)
+
+
+def test_added_lines_are_shown_and_are_no_departures(result_factory: Factory) -> None:
+    result = result_factory()
+    said = " ".join(revised_lines(result))
+    assert "the clone lacks: 1" in said and "8612.000" in said
+    assert "No line of the stellar clone was dropped" in said
+    assert "8612.000" not in " ".join(departures(result))
+    unsearched = replace(result, summary=result.summary | {"line_search": None})
+    assert "not looked for" in " ".join(revised_lines(unsearched))
 
 
 def test_reasons_for_masking_are_told_apart(order_factory: OrderFactory) -> None:

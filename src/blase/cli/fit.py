@@ -45,6 +45,7 @@ from blase.cli.options import (
 )
 from blase.cli.prior_options import (
     CurveOption,
+    NewLinesOption,
     NoiseInflationOption,
     PriorOption,
     PriorWidthOption,
@@ -137,6 +138,7 @@ def fit(
         ),
     ] = None,
     curve: CurveOption = True,
+    new_lines: NewLinesOption = True,
     wavelength_file: WavelengthFileOption = None,
     teff: TeffOption = None,
     download: DownloadOption = False,
@@ -244,6 +246,7 @@ def fit(
                 wavelength_correction=correction,
                 folds=folds,
                 curve=curve,
+                new_lines=new_lines,
                 device=device,
                 seed=seed,
                 checkpoint=checkpoint,

@@ -86,3 +86,10 @@ CurveOption = Annotated[
         help="Show how the fit would be with narrower and wider priors (the regularisation curve).",
     ),
 ]
+NewLinesOption = Annotated[
+    bool,
+    typer.Option(
+        "--new-lines/--no-new-lines",
+        help="Add stellar lines that the data show, and drop those that they do not.",
+    ),
+]

@@ -26,9 +26,18 @@ def fit_lines(summary: Mapping[str, Any]) -> list[str]:
     lines.append(f"{'residual, held-out pixels':<30}{_percent(summary.get('residual_rms_heldout'))}")
     for name in ("n_pixels", "n_parameters", "n_effective"):
         lines.append(f"{name:<30}{_number(summary.get(name))}")
+    lines += count_lines(summary.get("n_lines") or {})
     lines += curve_lines(summary.get("regularisation_curve"))
     lines.append(f"{'stopped because':<30}{summary.get('stop_reason')}")
     return [*lines, *(f"warning: {text}" for text in summary.get("warnings") or [])]
+
+
+def count_lines(counts: Mapping[str, int]) -> list[str]:
+    """Return how many lines there are of every origin, and how many were added and dropped."""
+    if not counts:
+        return []
+    said = ", ".join(f"{count} {name}" for name, count in counts.items())
+    return [f"{'lines':<30}{said}"]
 
 
 def order_lines(orders: Sequence[Mapping[str, Any]]) -> list[str]:

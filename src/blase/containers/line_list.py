@@ -46,12 +46,13 @@ _DESCRIPTIONS = {
     "lower_energy": "energy of the lower level",
     "species": "atom or molecule",
     "round": "round of cloning in which the line was found",
+    "added": "whether the line was found in an observed spectrum and not in a template",
     "core_floor": "flux over continuum that the core reaches; NaN where a line absorbs as exp(-tau)",
     "wing_floor": "flux over continuum that the wings head for",
     "core_opacity": "opacity over that of the continuum where the core's floor takes over",
     "wing_power": "power of the optical depth with which the source function rises",
 }
-_DTYPES: dict[str, type] = {"species": np.str_, "round": np.int64}
+_DTYPES: dict[str, type] = {"species": np.str_, "round": np.int64, "added": np.bool_}
 """Of the columns that are not float64."""
 
 
@@ -67,6 +68,8 @@ class LineList:
     species : names, where known.
     lower_energy : energy of the lower level [eV], where known (NaN for single lines).
     round : round of cloning in which each line was found, from 1 on, where a template was cloned.
+    added : lines that were found in an observed spectrum and not in a template; their strength is then the
+        scale of what is believed of it. None where there is none.
     core_floor, wing_floor, core_opacity, wing_power : of lines with a floor, NaN for the others; None where
         there is none.
 
@@ -80,6 +83,7 @@ class LineList:
     species: NDArray[np.str_] | None = None
     lower_energy: FloatArray | None = None
     round: IntArray | None = None
+    added: NDArray[np.bool_] | None = None
     core_floor: FloatArray | None = None
     wing_floor: FloatArray | None = None
     core_opacity: FloatArray | None = None
@@ -116,6 +120,11 @@ class LineList:
         if not self.floored.size:
             for name in FLOOR_COLUMNS:
                 object.__setattr__(self, name, None)
+
+    @property
+    def is_added(self) -> NDArray[np.bool_]:
+        """Which lines (n,) were found in an observed spectrum and not in a template."""
+        return np.zeros(len(self), dtype=bool) if self.added is None else self.added
 
     @property
     def floored(self) -> NDArray[np.int64]:
@@ -177,8 +186,9 @@ class LineList:
             name: _bare(table[name], name, path) for name in _UNITS if name in table.colnames
         }
         present = [name for name in _DTYPES if name in table.colnames]
-        if "round" in present and table["round"].dtype.kind not in "iu":
-            present.remove("round")  # a column of somebody else
+        for name, kinds in (("round", "iu"), ("added", "b")):
+            if name in present and table[name].dtype.kind not in kinds:
+                present.remove(name)  # a column of somebody else
         plain: dict[str, Any] = {name: np.asarray(table[name], _DTYPES[name]) for name in present}
         with naming(path):
             return cls(**columns, **plain)
@@ -213,7 +223,9 @@ class LineList:
 
     @classmethod
     def concatenated(cls, lists: Sequence[LineList]) -> LineList:
-        """All lines of several lists; an optional column is kept if every list has it, floors if any has."""
+        """All lines of several lists; an optional column is kept if every list has it, floors if any has, and
+        so is what was added.
+        """
         if not lists:
             return cls(np.empty(0), np.empty(0), np.empty(0), np.empty(0))
         shared = [name for name in _names(lists[0]) if all(name in _names(other) for other in lists)]
@@ -222,6 +234,8 @@ class LineList:
             columns |= {
                 name: np.concatenate([_floors(part, name) for part in lists]) for name in FLOOR_COLUMNS
             }
+        if any(part.added is not None for part in lists):
+            columns["added"] = np.concatenate([part.is_added for part in lists])
         return cls(**columns)
 
 

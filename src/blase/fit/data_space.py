@@ -43,7 +43,7 @@ def _add_outer_products(band, base, first, length, offset, values, weight):  # t
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def _quadratic_forms(inverse, base, first, length, offset, values):  # type: ignore[no-untyped-def]
+def quadratic_forms(inverse, base, first, length, offset, values):  # type: ignore[no-untyped-def]
     """V^T Z V (n_lines, 4, 4) of every line's columns V, Z given inside the band."""
     out = np.zeros((first.size, 4, 4))
     longest = 1
@@ -182,10 +182,10 @@ def _posterior(system: DataSpace) -> Posterior:
         """Covariances (n_lines, 4, 4) of the lines of a piece, and (n_lines, 4, k) with what is shared."""
         piece, (factor, solved) = pair
         part = piece.lines
-        forms = _quadratic_forms(
+        forms = quadratic_forms(
             inverse_in_band(factor, piece.reach), piece.low, part.first, part.length, part.offset, part.values
         )
-        felt = _projections(part.first - piece.low, part.length, part.offset, part.values, solved)
+        felt = line_projections(part.first - piece.low, part.length, part.offset, part.values, solved)
         through = np.einsum("jkm,jlm->jkl", felt @ dense.inverse(piece.place, piece.place), felt)
         return np.eye(4) - forms + through, -felt @ dense.inverse(piece.place, derivative.shared)
 
@@ -205,7 +205,7 @@ def _posterior(system: DataSpace) -> Posterior:
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def _projections(first, length, offset, values, columns):  # type: ignore[no-untyped-def]
+def line_projections(first, length, offset, values, columns):  # type: ignore[no-untyped-def]
     """Products (n_lines, 4, m) of the columns of every line with `columns` (n, m)."""
     out = np.zeros((first.size, 4, columns.shape[1]))
     for j in range(first.size):

@@ -30,7 +30,7 @@ import torch
 from torch import Tensor
 
 from blase.fit.data_space import Posterior
-from blase.fit.line_blocks import FloatArray
+from blase.fit.line_blocks import FloatArray, IntArray
 from blase.fit.normal_equations import NormalEquations
 from blase.fit.objective import Objective
 
@@ -44,10 +44,7 @@ def log_evidence(objective: Objective[Any], z: Tensor, log_determinant: float) -
     """
     space, data = objective.space, objective.data
     noise = float(torch.log(data.sigma[data.used]).sum()) + _HALF_LOG_TWO_PI * int(data.used.sum())
-    norm = sum(
-        (prior.shape.log_norm - _HALF_LOG_TWO_PI) * (space.slices[name].stop - space.slices[name].start)
-        for name, prior in space.priors.items()
-    )
+    norm = float((space.log_norm() - _HALF_LOG_TWO_PI).sum())
     curved = float(torch.log(space.curvature(z)).sum())
     return -objective.value(z) - noise - norm - 0.5 * (log_determinant + curved)
 
@@ -79,14 +76,14 @@ class Evidence:
         self._curvature, self._skew = space.curvature(z).numpy(), space.skew(z).numpy()
         self._told = posterior.variance  # of z, times the curvature of the prior
 
-    def by_width(self, where: slice) -> WidthSlope:
+    def by_width(self, where: slice | IntArray) -> WidthSlope:
         """Slope by the width that the entries `where` of z share."""
         departures = float((self._slope * self._z)[where].sum())
         determined = float((1.0 - self._told[where]).sum())
         bend = 0.0 if self._gaussian else self._bend(where)
         return WidthSlope(departures + max(bend, 0.0), determined + max(-bend, 0.0))
 
-    def _bend(self, where: slice) -> float:
+    def _bend(self, where: slice | IntArray) -> float:
         """What the third derivative of the priors adds."""
         relative = self._told * self._skew / self._curvature
         push = np.zeros_like(self._z)

@@ -143,7 +143,7 @@ class Jacobian:
 
 
 @dataclass(frozen=True)
-class _Absorber:
+class Absorber:
     """One absorber as the orders see it."""
 
     prefix: str
@@ -167,17 +167,17 @@ class _Absorber:
         return order.stellar if self.prefix == "star" else order.telluric
 
 
-def _absorbers(model: SpectrumModel) -> list[_Absorber]:
+def _absorbers(model: SpectrumModel) -> list[Absorber]:
     out = []
     if model.star is not None:
-        out.append(_Absorber("star", model.star.lines, model.star.radial_velocity, 0))
+        out.append(Absorber("star", model.star.lines, model.star.radial_velocity, 0))
     if model.atmosphere is not None:
         base = len(model.star.lines) if model.star is not None else 0
-        out.append(_Absorber("atmosphere", model.atmosphere.lines, model.atmosphere.wind_velocity, base))
+        out.append(Absorber("atmosphere", model.atmosphere.lines, model.atmosphere.wind_velocity, base))
     return out
 
 
-def _with_floors(absorbers: list[_Absorber]) -> list[_Absorber]:
+def _with_floors(absorbers: list[Absorber]) -> list[Absorber]:
     """The absorbers and, after all lines, the floors of those that have any."""
     out, base = list(absorbers), sum(a.count for a in absorbers)
     for a in absorbers:
@@ -188,17 +188,17 @@ def _with_floors(absorbers: list[_Absorber]) -> list[_Absorber]:
 
 
 @dataclass(frozen=True)
-class _View:
+class View:
     """How one order sees one absorber: the path of its light, the lines' slopes, the pixels that see them."""
 
-    absorber: _Absorber
+    absorber: Absorber
     path: LightPath
     slopes: LineSlopes
     run: IntArray
     run_end: IntArray
 
 
-def _views(model: SpectrumModel, order: OrderModel, spectra: OrderSpectra, windows: float) -> list[_View]:
+def _views(model: SpectrumModel, order: OrderModel, spectra: OrderSpectra, windows: float) -> list[View]:
     detector = detector_path(model, order)
     paths: dict[str, LightPath] = {}
     out = []
@@ -212,11 +212,11 @@ def _views(model: SpectrumModel, order: OrderModel, spectra: OrderSpectra, windo
         paths[absorber.prefix] = path
         slopes = absorber.slopes(order, windows)
         run, run_end = pixel_runs(path.start, path.taps, slopes.lo, slopes.hi)
-        out.append(_View(absorber, path, slopes, run, run_end))
+        out.append(View(absorber, path, slopes, run, run_end))
     return out
 
 
-def _pixel_order(orders: list[OrderModel]) -> tuple[IntArray, IntArray, list[slice]]:
+def pixel_order(orders: list[OrderModel]) -> tuple[IntArray, IntArray, list[slice]]:
     """Place by wavelength of all pixels, borders of groups of overlapping orders, pixels of every order."""
     position = []
     for order in orders:
@@ -254,18 +254,27 @@ def line_entries(
     return entry, width
 
 
-def _line_blocks(
-    model: SpectrumModel,
-    space: ParameterSpace,
-    views: list[list[_View]],
+def _entries(model: SpectrumModel, space: ParameterSpace) -> tuple[IntArray, FloatArray]:
+    """Entries of z and prior widths of the parameters of all lines and their floors, both (n, 4)."""
+    pairs = [line_entries(space, a.prefix, a.count, floors=a.floors) for a in _with_floors(_absorbers(model))]
+    nothing = (np.zeros((0, 4), dtype=np.int64), np.zeros((0, 4)))
+    entry, width = (np.concatenate(parts) for parts in zip(nothing, *pairs, strict=True))
+    return entry, width
+
+
+def line_blocks(
+    views: list[list[View]],
+    entry: IntArray,
+    width: FloatArray,
     rank: IntArray,
     slices: list[slice],
     weight: FloatArray,
 ) -> LineBlocks:
-    """Columns of all lines over all orders; a line seen in two orders is one set of columns."""
-    pairs = [line_entries(space, a.prefix, a.count, floors=a.floors) for a in _with_floors(_absorbers(model))]
-    nothing = (np.zeros((0, 4), dtype=np.int64), np.zeros((0, 4)))
-    entry, width = (np.concatenate(parts) for parts in zip(nothing, *pairs, strict=True))
+    """Columns of all lines over all orders, times `width` (n_lines, 4); `entry` (n_lines, 4) their places.
+
+    A line seen in two orders is one set of columns. `weight` (n_pixels,) multiplies the pixels, which have
+    the place `rank` (n_pixels,) by wavelength and belong to the orders as `slices` say.
+    """
     first, end = np.full(len(entry), rank.size), np.zeros(len(entry), dtype=np.int64)
     for seen, pixels in zip(views, slices, strict=True):
         here = rank[pixels]
@@ -277,7 +286,7 @@ def _line_blocks(
     length = np.maximum(end - first, 0)
     blocks = LineBlocks.empty(np.where(length > 0, first, 0), length, entry)
 
-    def fill(pair: tuple[list[_View], slice]) -> None:
+    def fill(pair: tuple[list[View], slice]) -> None:
         seen, pixels = pair
         for view in seen:
             line = view.absorber.base + view.slopes.index
@@ -370,7 +379,7 @@ def _order_columns(
     space: ParameterSpace,
     number: int,
     spectra: OrderSpectra,
-    seen: list[_View],
+    seen: list[View],
     tangents: dict[str, FloatArray],
 ) -> tuple[FloatArray, IntArray]:
     """Columns (n_pixels, k) that one order has of the parameters not of single lines; their entries of z."""
@@ -400,7 +409,7 @@ def _order_columns(
 class _Seen:
     """All that one order contributes but the columns of its lines."""
 
-    views: list[_View]
+    views: list[View]
     columns: FloatArray
     entries: IntArray
 
@@ -467,12 +476,12 @@ def jacobian(
     Columns of single lines end where the line's optical depth falls below `windows`.
     """
     orders = list(model.orders)
-    rank, borders, slices = _pixel_order(orders)
+    rank, borders, slices = pixel_order(orders)
     used = data.used.numpy()
     weight = used / np.where(used, data.sigma.numpy(), 1.0)
     seen_by = map_all(lambda number: _see(model, space, number, windows), range(len(orders)))
     views = [seen.views for seen in seen_by]
-    blocks = _line_blocks(model, space, views, rank, slices, weight)
+    blocks = line_blocks(views, *_entries(model, space), rank, slices, weight)
     of_lines = int((blocks.entry >= 0).sum())
     few = few_parameters(rank.size, of_lines=of_lines, others=space.size - of_lines)
     in_data_space = not few and model.line_spread is not None

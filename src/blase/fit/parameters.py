@@ -110,6 +110,14 @@ class ParameterSpace:
         steep = self._by_shape("curvature", z) > FLATTEST
         return torch.where(steep, self._by_shape("skew", z), 0.0)
 
+    def log_norm(self) -> Tensor:
+        """ln of the integral of exp(-penalty) over every entry of z (size,)."""
+        parts = [
+            torch.as_tensor(prior.shape.log_norm, dtype=torch.float64).expand(prior.width.numel())
+            for prior in self.priors.values()
+        ]
+        return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
+
     @property
     def is_gaussian(self) -> bool:
         """Whether all priors are."""

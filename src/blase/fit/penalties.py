@@ -36,7 +36,7 @@ class Shape:
     curvature : rho''(z); it may be negative.
     skew : rho'''(z).
     deviation : standard deviation of z.
-    log_norm : ln of the integral of exp(-rho).
+    log_norm : ln of the integral of exp(-rho), one number or one for every entry.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Shape:
     curvature: Callable[[Tensor], Tensor]
     skew: Callable[[Tensor], Tensor]
     deviation: float
-    log_norm: float
+    log_norm: float | Tensor
 
 
 def _laplace_skew(z: Tensor) -> Tensor:

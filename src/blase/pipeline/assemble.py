@@ -289,7 +289,7 @@ def fit_summary(
         "n_masked": int((~used).sum()),
         "n_parameters": int(solved.variance_ratio.size),
         "n_effective": n_effective,
-        "n_lines": counts | {"added": 0, "dropped": 0},
+        "n_lines": counts,
         "residual_rms": weighted_rms(flux, model, sigma, used),
         "residual_rms_heldout": None if heldout is None else weighted_rms(flux, heldout, sigma, used),
         "orders": [

@@ -29,6 +29,7 @@ from blase.model.forward import OrderModel, SpectrumModel
 from blase.model.instrument import LegendreContinuum, LineSpread
 from blase.model.lines import VoigtLines
 from blase.model.star import Star
+from blase.pipeline.added_lines import with_added
 from blase.pipeline.options import CORE_FLOOR, Freedom
 from blase.pipeline.order_freedom import (
     Correction,
@@ -215,6 +216,7 @@ def _scale_priors(model: SpectrumModel, settings: Settings) -> dict[str, Prior]:
 
 
 def _line_priors(model: SpectrumModel, settings: Settings) -> dict[str, Prior]:
+    resolution = SPEED_OF_LIGHT / settings.resolving_power
     sources: list[tuple[str, str, VoigtLines, LinePriorWidths]] = []
     if model.star is not None:
         sources.append(("stellar", "star", model.star.lines, settings.stellar_prior))
@@ -223,7 +225,10 @@ def _line_priors(model: SpectrumModel, settings: Settings) -> dict[str, Prior]:
     priors: dict[str, Prior] = {}
     for origin, prefix, lines, widths in sources:
         shapes = settings.regularisation.shapes_of(origin)
-        for name, prior in line_priors(prefix, lines, widths, shapes).items():
+        found = line_priors(prefix, lines, widths, shapes)
+        if origin == "stellar":
+            found = with_added(found, settings.star.lines.is_added, resolution=resolution)
+        for name, prior in found.items():
             short = name.rsplit(".", 1)[1].removeprefix("log_").removesuffix("_shift")
             if f"{origin}_{short}" not in settings.freedom.fixed:
                 priors[name] = prior

@@ -5,23 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from blase.containers.atomic import atomic_file
+from blase.containers.line_list import LineList
 from blase.errors import InputError
 from blase.fit.priors import LinePriorWidths
+from blase.pipeline.revision import Revision
 from blase.pipeline.state import Start
+
+_OF_LINES = ("centre", "strength", "sigma", "gamma")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where an unfinished fit stood, and the velocities it started from."""
+    """Where an unfinished fit stood, the velocities it started from, and how its lines had been revised."""
 
     start: Start
     radial_velocity: float
     vsini: float
+    revision: Revision
 
     def write(self, path: Path, fingerprint: str) -> None:
         """Write atomically, and make the folder where it is missing; `fingerprint` tells whose it is."""
@@ -32,6 +38,8 @@ class Checkpoint:
             "stellar_prior": torch.from_numpy(self.start.stellar_prior.array()),
             "telluric_prior": torch.from_numpy(self.start.telluric_prior.array()),
             "enlargement": torch.from_numpy(self.start.enlargement.copy()),
+            "kept": torch.from_numpy(self.revision.kept.copy()),
+            "added": torch.from_numpy(np.stack([getattr(self.revision.added, n) for n in _OF_LINES])),
             "velocities": torch.tensor([self.radial_velocity, self.vsini], dtype=torch.float64),
         }
         if self.start.damping is not None:
@@ -64,7 +72,7 @@ def read_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
             tensors["enlargement"].numpy(),
             damping,
         )
-        found = Checkpoint(start, velocity, vsini)
+        found = Checkpoint(start, velocity, vsini, _revision(tensors["kept"], tensors["added"]))
     except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
         raise InputError(
             "the checkpoint cannot be read",
@@ -82,3 +90,10 @@ def read_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
             value="other data, templates or options",
         )
     return found
+
+
+def _revision(kept: torch.Tensor, added: torch.Tensor) -> Revision:
+    columns = dict(zip(_OF_LINES, added.numpy(), strict=True))
+    if not added.shape[1]:
+        return Revision(kept.numpy(), LineList.concatenated([]))
+    return Revision(kept.numpy(), LineList(**columns, added=np.ones(added.shape[1], dtype=bool)))

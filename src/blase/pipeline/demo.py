@@ -92,7 +92,7 @@ def _strength_scatter(result: FitResult, simulation: Simulation) -> tuple[float,
     shown = ~truth.missing & (truth.lines.strength > _MEASURABLE)
     low, high = (v / (1 + simulation.truth.radial_velocity / SPEED_OF_LIGHT) for v in WAVELENGTH_RANGE)
     shown &= (truth.lines.centre > low) & (truth.lines.centre < high)
-    table = result.lines[result.lines["origin"] == "stellar"]
+    table = result.lines[(result.lines["origin"] == "stellar") & (result.lines["status"] == "cloned")]
     cloned_centre = table["centre_cloned"].value
     order = np.argsort(cloned_centre)
     nearest = order[_nearest(cloned_centre[order], truth.lines.centre)]

@@ -22,10 +22,12 @@ from blase.errors import BlaseWarning, InputError
 from blase.functional.doppler import velocity_from_factor
 from blase.pipeline.assemble import fit_summary, order_fits, stellar_template, strained_parameters
 from blase.pipeline.attempt import Progress
+from blase.pipeline.blends import described, unresolved_blends
 from blase.pipeline.build import Settings, within_reach
 from blase.pipeline.checkpoint import Checkpoint, read_checkpoint
 from blase.pipeline.device import require_device
 from blase.pipeline.heldout import heldout_models
+from blase.pipeline.line_search import Searched, search_lines
 from blase.pipeline.line_table import line_table
 from blase.pipeline.options import LINE_CLASSES, Freedom, freedom, require_within
 from blase.pipeline.order_freedom import Asked, choose_correction, parse_correction, require_several
@@ -34,6 +36,7 @@ from blase.pipeline.outliers import outlier_notes, outlier_table
 from blase.pipeline.prepare import Pixels, select_orders, to_pixels, uncovered, usable_orders, without
 from blase.pipeline.regularisation import first_widths, regularisation
 from blase.pipeline.regularisation_curve import curve_warnings, regularisation_curve
+from blase.pipeline.revision import Revision
 from blase.pipeline.solve import solve
 from blase.pipeline.start import LARGEST_VELOCITY, NEAR_GUESS, starting_point
 from blase.pipeline.state import Start
@@ -95,6 +98,7 @@ def fit_spectrum(
     wavelength_correction: Asked = None,
     folds: int = 5,
     curve: bool = True,
+    new_lines: bool = True,
     device: str = "cpu",
     seed: int = 0,
     max_iterations: int = 60,
@@ -127,6 +131,9 @@ def fit_spectrum(
         0 skips that.
     curve : whether to show how the fit would be with narrower and with wider priors
         (`blase.pipeline.regularisation_curve`).
+    new_lines : whether lines that the data show are added to those of the star, and lines that they do not
+    show
+        are dropped (`blase.pipeline.line_search`).
     device : "cpu", or a GPU that is there, such as "cuda": then with a warning, as the structured solver
         computes on the CPU whatever the device.
     seed : recorded; the fit itself draws no random numbers.
@@ -192,7 +199,17 @@ def fit_spectrum(
         pixels,
         stellar,
         atmosphere,
-        (power, power_error, wind, continuum_degree, liberty, rv_guess, wavelength_correction, chosen_priors),
+        (
+            power,
+            power_error,
+            wind,
+            continuum_degree,
+            liberty,
+            rv_guess,
+            wavelength_correction,
+            chosen_priors,
+            new_lines,
+        ),
     )
     saved = read_checkpoint(checkpoint, mark) if resume and checkpoint is not None else None
     if saved is None:
@@ -221,19 +238,36 @@ def fit_spectrum(
     settings = within_reach(settings, pixels)
     settings = _corrected(settings, wavelength_correction, len(pixels), metadata, log)
 
-    def save(state: Start) -> None:
+    def save(state: Start, revision: Revision) -> None:
         if checkpoint is not None:
-            Checkpoint(state, *start).write(checkpoint, mark)
+            Checkpoint(state, *start, revision).write(checkpoint, mark)
 
+    cloned = settings.star.lines
+    revision = Revision.none(cloned) if saved is None else saved.revision
+    settings = revision.applied(settings)
     solved = solve(
         pixels,
         settings,
         start=None if saved is None else saved.start,
         max_iterations=max_iterations,
         progress=progress,
-        checkpoint=save,
+        checkpoint=lambda state: save(state, revision),
     )
     log.done("fit")
+    searched = Searched(settings, solved, revision)
+    if new_lines:
+        searched = search_lines(
+            pixels,
+            settings,
+            solved,
+            revision,
+            max_iterations=max_iterations,
+            progress=progress,
+            save=save,
+        )
+        settings, solved = searched.settings, searched.solved
+        log.done("line search")
+    dropped = searched.revision.dropped(cloned)
     heldout, along = None, None
     if folds:
         heldout = heldout_models(
@@ -249,9 +283,14 @@ def fit_spectrum(
     log.warnings.extend(curve_warnings(along))
     unseen = None if heldout is None else heldout.model
     summary = fit_summary(solved, settings, pixels, metadata, unseen, warnings=log.warnings, notes=notes)
+    summary["n_lines"] |= searched.counts
+    summary["line_search"] = searched.describe if new_lines else None
+    blends = unresolved_blends(solved)
+    lines = line_table(solved, settings.star, settings.telluric, pixels, dropped=dropped, blends=blends)
+    summary["blends"] = described(blends, lines)
     result = FitResult(
         summary=summary | {"regularisation_curve": along, "outliers": outliers, "seed": seed},
-        lines=line_table(solved, settings.star, settings.telluric, pixels),
+        lines=lines,
         orders=order_fits(solved, pixels, metadata.flux_unit),
         template=stellar_template(solved, pixels),
         state={name: tensor.detach() for name, tensor in solved.model.state_dict().items()},

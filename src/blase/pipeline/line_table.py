@@ -10,9 +10,13 @@ from numpy.typing import NDArray
 
 from blase.cloning.clone import Clone
 from blase.constants import SPEED_OF_LIGHT
+from blase.containers.line_list import LineList
 from blase.fit.equivalent_width import equivalent_width
 from blase.model.lines import VoigtLines
+from blase.pipeline.blends import Blend, blend_numbers
+from blase.pipeline.dropped_lines import dropped_rows
 from blase.pipeline.floor_table import floor_columns, floored_widths
+from blase.pipeline.order_rows import rows_of
 from blase.pipeline.prepare import Pixels
 from blase.pipeline.solve import Solved
 from blase.pipeline.uncertainty import equivalent_width_errors, line_covariances
@@ -29,18 +33,34 @@ _PRIOR_DOMINATED = 0.8
 """Posterior over prior width above which the data say little."""
 
 
-def line_table(solved: Solved, star: Clone, telluric: Clone | None, pixels: list[Pixels]) -> QTable:
-    """All lines of a fit in order of observed wavelength, with the columns of `lines.ecsv`."""
+def line_table(
+    solved: Solved,
+    star: Clone,
+    telluric: Clone | None,
+    pixels: list[Pixels],
+    *,
+    dropped: LineList,
+    blends: list[Blend],
+) -> QTable:
+    """All lines of a fit in order of observed wavelength, with the columns of `lines.ecsv`.
+
+    `dropped` are cloned lines of the star that are not in the model; `blends` cannot be told apart.
+    """
     model = solved.model
     parts = []
     if model.star is not None:
         parts.append(
             _part(solved, "stellar", "star", model.star.lines, star, model.star.radial_velocity, pixels)
         )
+        parts[-1]["blend"] = blend_numbers(blends, "star", len(model.star.lines))
     if model.atmosphere is not None and telluric is not None:
         wind = model.atmosphere.wind_velocity
         parts.append(_part(solved, "telluric", "atmosphere", model.atmosphere.lines, telluric, wind, pixels))
+        parts[-1]["blend"] = blend_numbers(blends, "atmosphere", len(model.atmosphere.lines))
+    if model.star is not None and len(dropped):
+        parts.append(dropped_rows(parts[0], dropped, float(model.star.radial_velocity.detach()), pixels))
     table = vstack(parts, metadata_conflicts="silent")
+    table["line_id"] = _identities(table)
     table = table[np.argsort(table["_observed"], kind="stable")]
     observed = np.asarray(table["_observed"])
     table["blend_id"] = _blends(observed, _resolution(solved, observed))
@@ -50,6 +70,7 @@ def line_table(solved: Solved, star: Clone, telluric: Clone | None, pixels: list
 
 
 _META = {
+    "status": "cloned; added: seen in the data, not in the clone; dropped: in the clone, not in the model",
     "centre": "vacuum Angstrom; rest frame for stellar, observatory for telluric lines",
     "strength": "integrated optical depth",
     "sigma": "standard deviation of the Gaussian",
@@ -61,6 +82,7 @@ _META = {
     "core_opacity": "opacity over that of the continuum where the core's floor takes over",
     "wing_power": "power of the optical depth with which the source function rises",
     "blend_id": "lines nearer than half a resolution element share a number; -1 stands alone",
+    "blend": "lines whose strengths the data cannot tell apart share a number; 0 for the others",
     "prior_dominated": "the width of the belief in the strength shrank by less than 20 %",
     "order": "row of the first order the line lies in, -1 outside every order",
     "errors": "one standard deviation, everything else marginalised; 0 where a parameter is held",
@@ -98,11 +120,13 @@ def _part(
     before = {"centre_shift": np.zeros(len(cloned))} | {
         name: getattr(cloned, name) for name in ("centre", "strength", "sigma", "gamma")
     }
+    before = {name: np.where(cloned.is_added, np.nan, values) for name, values in before.items()}
     covariance = line_covariances(solved, prefix, len(cloned))
     errors = _errors(fitted, covariance)
     table = QTable()
-    table["line_id"] = np.array([f"{origin[0].upper()}{k:05d}" for k in range(len(cloned))], dtype=str)
+    table["line_id"] = np.full(len(cloned), origin[0].upper())
     table["origin"] = np.full(len(cloned), origin)
+    table["status"] = np.where(cloned.is_added, "added", "cloned")
     for name, unit in _UNITS.items():
         table[name] = fitted[name] * unit
         table[f"{name}_error"] = errors[name] * unit
@@ -119,7 +143,7 @@ def _part(
     for name, values in floor_columns(solved, prefix, lines, cloned).items():
         table[name] = values
     table["prior_dominated"] = _prior_dominated(solved, prefix, len(cloned))
-    table["order"] = _rows(seen["centre"], pixels)
+    table["order"] = rows_of(seen["centre"], pixels)
     table["_observed"] = seen["centre"]
     return table
 
@@ -140,11 +164,15 @@ def _prior_dominated(solved: Solved, prefix: str, count: int) -> NDArray[np.bool
     return np.asarray(np.sqrt(solved.variance_ratio[where]) > _PRIOR_DOMINATED)
 
 
-def _rows(observed: FloatArray, pixels: list[Pixels]) -> NDArray[np.int64]:
-    rows = np.full(observed.size, -1, dtype=np.int64)
-    for order in reversed(pixels):
-        rows[(observed >= order.edges[0]) & (observed <= order.edges[-1])] = order.row
-    return rows
+def _identities(table: QTable) -> NDArray[np.str_]:
+    """S or T and a number in order of wavelength for what was cloned, dropped lines included; N if added."""
+    ids = np.empty(len(table), dtype="U6")
+    added = table["status"] == "added"
+    for letter, some in (("N", added), *((k, (table["line_id"] == k) & ~added) for k in ("S", "T"))):
+        places = np.flatnonzero(some)
+        places = places[np.argsort(np.asarray(table["centre_cloned" if letter != "N" else "centre"])[places])]
+        ids[places] = [f"{letter}{k:05d}" for k in range(places.size)]
+    return ids
 
 
 def _blends(observed: FloatArray, resolution: FloatArray) -> NDArray[np.int64]:

@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from blase.fit.evidence import Evidence
 from blase.fit.parameters import ParameterSpace
 from blase.fit.priors import LinePriorWidths
+from blase.pipeline.added_lines import OWN_PRIORS
 from blase.pipeline.options import LINE_CLASSES
 from blase.pipeline.regularisation import WIDEST, Regularisation
 
@@ -30,19 +32,24 @@ def learned(
     widths: LinePriorWidths,
     first: LinePriorWidths,
     chosen: Regularisation,
+    added: NDArray[np.bool_] | None = None,
 ) -> LinePriorWidths:
     """Prior widths of every class of lines of `origin` after one step towards the largest evidence.
 
     width^2 <- (width^2 departures + k first^2) / (determined + k), k = `HYPERPRIOR_LINES`, with the two parts
     of `WidthSlope` (MacKay 1992, eq. 4.8): it stands still where evidence times a scaled inverse chi-square
-    hyperprior of mode `first` is largest. Held widths stay.
+    hyperprior of mode `first` is largest. Held widths stay. Lines that were `added` (n_lines,) say nothing of
+    a width that is not theirs.
     """
     found = {}
     for name, (of, kind) in LINE_CLASSES.items():
         where = space.slices.get(f"{PREFIX[origin]}.lines.{kind}")
         if of != origin or name in chosen.widths or where is None or where.stop == where.start:
             continue
-        slope, k = evidence.by_width(where), HYPERPRIOR_LINES
+        entries = np.arange(where.start, where.stop)
+        if added is not None and kind in OWN_PRIORS:
+            entries = entries[~added]
+        slope, k = evidence.by_width(entries), HYPERPRIOR_LINES
         start, now = getattr(first, kind), getattr(widths, kind)
         width = np.sqrt((now**2 * slope.departures + k * start**2) / (slope.determined + k))
         found[kind] = float(np.clip(width, *bounds(name, start)))

@@ -20,6 +20,7 @@ from blase.fit.line_columns import FINE_WINDOWS, LINE_PARAMETERS
 from blase.fit.objective import Objective
 from blase.fit.priors import LinePriorWidths
 from blase.model.forward import SpectrumModel
+from blase.pipeline.added_lines import own_priors
 from blase.pipeline.attempt import Attempts, Progress, order_slices
 from blase.pipeline.build import Settings, in_reach, within_reach
 from blase.pipeline.heldout import Heldout, fold_of_pixels, middle_fold, weighted_rms
@@ -184,7 +185,8 @@ def _along(
     for branch in (below, above):
         here, before = first, 1.0
         for factor in branch:
-            here = _fit(case, _scaled(here, factor / before), here.solution.objective, progress)
+            start = _scaled(here, factor / before, case.settings.star.lines.is_added)
+            here = _fit(case, start, here.solution.objective, progress)
             numbers[factor], before = measure(here), factor
     return [numbers[factor] for factor in FACTORS]
 
@@ -201,12 +203,15 @@ def _fit(case: _Case, start: Start, level: float, progress: Progress | None) -> 
     return _Found(objective, solution, start)
 
 
-def _scaled(found: _Found, factor: float) -> Start:
-    """Where a fit ended, as a start with all prior widths of lines times `factor`."""
+def _scaled(found: _Found, factor: float, added: np.ndarray) -> Start:
+    """Where a fit ended, as a start with all prior widths of lines times `factor`.
+
+    Those of the star's lines that were `added` (n_lines,) do not follow the widths of a class.
+    """
     z = found.solution.z.clone()
     for name, where in found.objective.space.slices.items():
         if _of_lines(name):
-            z[where] /= factor
+            z[where] /= torch.from_numpy(np.where(own_priors(name, added, where), 1.0, factor))
     stellar, telluric = (
         LinePriorWidths(*(factor * widths.array()).tolist())
         for widths in (found.start.stellar_prior, found.start.telluric_prior)

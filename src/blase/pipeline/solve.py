@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from blase.fit.data_space import Posterior
+from blase.fit.covariance import Covariance
+from blase.fit.data_space import DataSpace, Posterior
 from blase.fit.descent import Solution
 from blase.fit.evidence import Evidence
 from blase.fit.jacobian import jacobian
+from blase.fit.line_blocks import IntArray
 from blase.fit.line_columns import COARSE_WINDOWS, FINE_WINDOWS
 from blase.fit.normal_equations import NormalEquations
 from blase.fit.objective import Objective
@@ -56,6 +58,17 @@ class Solved:
     def variance_ratio(self) -> FloatArray:
         """Posterior over prior variance (size,) of every free number, the prior as curved as it is there."""
         return self.posterior.variance
+
+    def covariance(self, first: IntArray, second: IntArray) -> FloatArray:
+        """Posterior covariance (k, l) of the entries `first` (k,) of z with the entries `second` (l,).
+
+        Entries are those of `normal_space.slices`; it is in the units of the parameters. Raises `InputError`
+        for an entry that is not one of z.
+        """
+        space = self.normal_space
+        system = DataSpace(jacobian(self.model, self.objective.data, space))
+        width = np.concatenate([prior.width.reshape(-1).numpy() for prior in space.priors.values()])
+        return Covariance(system)(first, second) * np.outer(width[first], width[second])
 
     @property
     def model(self) -> SpectrumModel:
@@ -167,11 +180,13 @@ def _reconsidered(
     growth = np.repeat(noise / state.noise_inflation, [p.flux.numel() for p in attempts.pixels])
     evidence, space = Evidence(objective, solution.z, analysis.normal, analysis.posterior), objective.space
     held = settings.regularisation
+    widths = (state.stellar_prior, settings.stellar_prior), (state.telluric_prior, settings.telluric_prior)
+    added = settings.star.lines.is_added
     return Start(
         None,
         noise,
-        learned(evidence, space, "stellar", state.stellar_prior, settings.stellar_prior, held),
-        learned(evidence, space, "telluric", state.telluric_prior, settings.telluric_prior, held),
+        learned(evidence, space, "stellar", *widths[0], held, added),
+        learned(evidence, space, "telluric", *widths[1], held),
         enlargement(deviation * state.enlargement / growth),
         solution.damping,
     )

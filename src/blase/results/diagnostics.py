@@ -151,3 +151,8 @@ def mask_reasons(order: OrderFit) -> dict[str, np.ndarray]:
         "flagged in the input or left out by choice": order.mask & ~bad_flux & ~bad_error,
     }
     return {reason: where for reason, where in flags.items() if where.any()}
+
+
+def with_status(lines: QTable, status: str) -> QTable:
+    """The lines that were `cloned`, `added` or `dropped`; all where a table does not say."""
+    return lines[np.asarray(lines["status"]) == status] if "status" in lines.colnames else lines

@@ -9,6 +9,7 @@ from blase.results import report_quality as quality
 from blase.results.diagnostics import residual_distribution
 from blase.results.html import escape, number, paragraph, section
 from blase.results.report_figures import curve_figure, histogram_figure, order_figures
+from blase.results.report_lines import revised_lines
 from blase.results.report_orders import own_parameters
 from blase.results.report_priors import priors
 from blase.results.report_style import STYLE
@@ -49,6 +50,7 @@ def render(result: FitResult, figures: Figures) -> str:
         "residuals": ("Distribution of the residuals", failures.distribution(result, figures.histogram)),
         "failures": ("Where it fails", failures.failures(result)),
         "departures": ("Lines that departed most from theory", failures.departures(result)),
+        "revised": ("Lines added and dropped", revised_lines(result)),
         "masked": ("Masked pixels", failures.masked(result)),
         "notes": ("Warnings and notes", failures.notes(result.summary)),
         "convergence": ("Convergence", failures.convergence(result)),
@@ -93,6 +95,8 @@ def _lead(result: FitResult) -> str:
     rows = ", ".join(str(order.row) for order in result.orders)
     counts = result.summary.get("n_lines") or {}
     lines = " and ".join(f"{counts[kind]} {kind}" for kind in ("stellar", "telluric") if counts.get(kind))
+    changed = " and ".join(f"{counts[kind]} {kind}" for kind in ("added", "dropped") if counts.get(kind))
+    lines += f" ({changed} by what the data show)" if changed else ""
     pixels = result.summary.get("n_pixels")
     return (
         f"{len(result.orders)} order{'s' if len(result.orders) != 1 else ''} (row {rows or 'none'}), "

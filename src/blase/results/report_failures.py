@@ -14,6 +14,7 @@ from blase.results.diagnostics import (
     mask_reasons,
     residual_distribution,
     runs,
+    with_status,
     worst_stretches,
 )
 from blase.results.html import bullets, details, escape, fixed, number, paragraph, percent, table
@@ -77,7 +78,7 @@ def failures(result: FitResult) -> list[str]:
 
 def departures(result: FitResult) -> list[str]:
     """The twenty lines whose change from their clone moved the most equivalent width."""
-    lines = result.lines
+    lines = with_status(result.lines, "cloned")
     moved = departure(lines)
     ranked = [int(index) for index in np.argsort(-np.nan_to_num(moved, nan=-1.0)) if moved[index] > 0][:20]
     if not ranked:
