@@ -23,6 +23,8 @@ def test_arrow_is_the_dense_matrix(seed):
     arrow, dense, rng = _problem(seed)
     right = rng.normal(size=23)
     np.testing.assert_allclose(arrow.solve(right), np.linalg.solve(dense, right), rtol=1e-10, atol=1e-12)
+    several = np.stack([right, right[::-1], right**2], axis=1)
+    np.testing.assert_allclose(arrow.solve(several), np.linalg.solve(dense, several), rtol=1e-10, atol=1e-12)
     assert arrow.log_determinant == pytest.approx(np.linalg.slogdet(dense)[1], rel=1e-12)
 
 

@@ -65,8 +65,8 @@ class Arrow:
         self._middle = _factor(middle)
 
     def solve(self, right: FloatArray) -> FloatArray:
-        """Solution (m,) of the system with the right-hand side `right` (m,)."""
-        out = np.empty(self.size)
+        """Solution of the system with the right-hand side `right`, both (m,) or (m, k)."""
+        out = np.empty_like(right)
         corner = right[self.corner].copy()
         for block in self._blocks:
             np.subtract.at(corner, block.border, block.carried.T @ right[block.place])
@@ -119,10 +119,10 @@ class Arrow:
     def _through(self, places: IntArray) -> FloatArray:
         """How the parameters `places` (k,) follow the corner: (k, corner)."""
         out = np.zeros((places.size, self.corner.size))
-        for i, (place, number) in enumerate(zip(places, self._block[places], strict=True)):
-            if number < 0:
-                out[i, self._row[place]] = 1.0
-            else:
-                block = self._blocks[number]
-                out[i, block.border] = -block.carried[self._row[place]]
+        row, number = self._row[places], self._block[places]
+        own = np.flatnonzero(number < 0)
+        out[own, row[own]] = 1.0
+        for k in np.unique(number[number >= 0]):
+            block, inside = self._blocks[k], np.flatnonzero(number == k)
+            out[np.ix_(inside, block.border)] = -block.carried[row[inside]]
         return out
