@@ -234,12 +234,12 @@ def test_nothing_is_added_where_the_template_is_complete(seed: int) -> None:
     assert result.summary["n_lines"]["added"] == 0
 
 
-@pytest.mark.parametrize("depth", [0.02, 0.3])
-def test_a_dark_pixel_is_no_line(depth: float) -> None:
+@pytest.mark.parametrize(("depth", "wide"), [(0.02, 1), (0.3, 1), (0.3, 2), (0.95, 2)])
+def test_dark_pixels_are_no_line(depth: float, wide: int) -> None:
     spectrum = observe(comb()).spectrum
     [order] = spectrum.orders
     flux = order.flux.copy()
-    flux[150] *= 1 - depth
+    flux[150 : 150 + wide] *= 1 - depth
     result = fit(replace(spectrum, orders=(replace(order, flux=flux),)), clone_of(comb()))
     assert result.summary["n_lines"]["added"] == 0
 

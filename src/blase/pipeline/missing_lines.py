@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import binary_opening
 from scipy.special import logsumexp
 
 from blase.constants import SPEED_OF_LIGHT
@@ -57,6 +58,8 @@ _BESIDE, _LOWER = 3.0, 0.25
 """Nearer than so many resolution elements a maximum lower than this share of another waits for the next
 round: it may be what its own neighbours have done to make up for a missing line."""
 _PER_PIXEL = 2
+DARK = 3
+"""So many dark outliers side by side may be a line; fewer are bad pixels."""
 _NEIGHBOURS = 20
 """Lines whose median widths a new one begins with."""
 
@@ -123,11 +126,14 @@ def _eased(pixels: list[Pixels], solved: Solved) -> FloatArray:
     easy = enlarged.copy()
     for order in order_slices(pixels):
         dark = deviation[order] < -THRESHOLD / 2
-        beside = np.zeros_like(dark)
-        beside[1:] |= dark[:-1]
-        beside[:-1] |= dark[1:]
-        easy[order][dark & beside] = 1.0
+        easy[order][_in_runs(dark)] = 1.0
     return easy
+
+
+def _in_runs(dark: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which of the `dark` pixels (n,) stand among `DARK` or more side by side."""
+    kept = binary_opening(dark, np.ones(DARK, dtype=bool))
+    return np.asarray(kept)
 
 
 def _places(pixels: list[Pixels], solved: Solved) -> FloatArray:
