@@ -56,6 +56,11 @@ class Trial:
     b: FloatArray
     q: FloatArray
 
+    def beside_held(self) -> FloatArray:
+        """What `q` would be if everything but the line were held, (n,)."""
+        end = int((self.blocks.first + self.blocks.length).max(initial=0))
+        return self.blocks.squared().adjoint(np.ones(end))[:, STRENGTH]
+
     def column(self, j: int) -> tuple[IntArray, FloatArray]:
         """Pixels, by their place in order of wavelength, that feel trial line `j`, and its column there."""
         n, at = self.blocks.length[j], self.blocks.offset[j] + STRENGTH * self.blocks.length[j]

@@ -66,8 +66,9 @@ _NEIGHBOURS = 20
 
 @dataclass(frozen=True)
 class Missing:
-    """Lines that the data show, (n,): `lines` with the scale of their prior as strength, the likely
-    `strength` in units of that, and the ln(Bayes factor) of each. `enlargement` (n_pixels,) of the errors is
+    """Lines that the data show, (n,): `lines` with the scale of their prior as strength, the `strength` in
+    units of that with which each begins, likely as long as nothing beside it has moved, and the ln(Bayes
+    factor) of each. `enlargement` (n_pixels,) of the errors is
     that of the fit, but 1 where the absorption of a found line had been taken for outliers.
     """
 
@@ -112,7 +113,7 @@ def missing_lines(pixels: list[Pixels], settings: Settings, solved: Solved) -> M
     near = [np.abs(wavelength - centre) < centre / settings.resolving_power for centre in observed[chosen]]
     return Missing(
         _line_list(lines, chosen),
-        likely_strength(trial.b[chosen], trial.q[chosen]),
+        likely_strength(trial.b[chosen], trial.beside_held()[chosen]),
         averaged[chosen],
         np.where(np.any(near, axis=0) if near else False, easy, enlarged),
     )
