@@ -1,9 +1,9 @@
 """Shapes of priors: -ln p of a whitened entry z up to a constant, zero and of unit curvature at its mode.
 
-    gaussian    z^2 / 2
-    laplace     sqrt(1 + z^2) - 1: Laplace's exponential tails, the peak rounded over one scale so that it has
-                a curvature (the hyperbolic distribution, Barndorff-Nielsen 1977, doi:10.1098/rspa.1977.0041)
-    student-t   (nu + 1)/2 ln(1 + z^2/(nu + 1)) with nu = 4 degrees of freedom
+- gaussian: z^2 / 2;
+- laplace: sqrt(1 + z^2) - 1, Laplace's exponential tails, the peak rounded over one scale so that it has a
+  curvature (the hyperbolic distribution, Barndorff-Nielsen 1977, doi:10.1098/rspa.1977.0041);
+- student-t: (nu + 1)/2 ln(1 + z^2/(nu + 1)) with nu = 4 degrees of freedom.
 
 Near zero all are the same normal prior; far away the others let a few entries go while they hold the rest.
 """
