@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from blase.fit.jacobian import jacobian
 from blase.fit.line_presence import Presence, line_presence
 from blase.pipeline.attempt import Progress, objective_at
 from blase.pipeline.build import Settings
@@ -27,12 +28,18 @@ from blase.pipeline.solve import Solved, solve
 from blase.pipeline.state import Start
 
 BoolArray = NDArray[np.bool_]
+FloatArray = NDArray[np.float64]
 Save = Callable[[Start, Revision], None]
 
 MOST_ROUNDS = 4
 VANISHED = 3.0
 """A cloned line whose strength the data alone would put less than so many standard deviations above zero may
 be dropped."""
+
+
+UNSEEN = 25.0
+"""Chi-square by which the effect of such a line, all others held, may stand out of the noise. A line that
+others could replace has not vanished: without it the fit would begin anew, far from where it stood."""
 
 
 @dataclass(frozen=True)
@@ -149,12 +156,20 @@ def _superfluous(here: Searched, most: int) -> BoolArray:
     lines, found = here.settings.star.lines, here.presence
     needed = np.where(here.added, LEAST_GAIN, -LEAST_GAIN)
     idle = (found.gain < needed) & (here.added | (found.significance < VANISHED))
+    idle &= _effects(here.solved) < UNSEEN
     out = np.zeros(len(lines), dtype=bool)
     element = lines.centre / here.settings.resolving_power
     for j in np.flatnonzero(idle)[np.argsort((found.gain - needed)[idle])]:
         near = np.abs(lines.centre - lines.centre[j]) < element
         out[j] = not out[near].any() and out.sum() < most
     return out
+
+
+def _effects(solved: Solved) -> FloatArray:
+    """Chi-square (n_lines,) that the absorption of every line of the star makes by itself, to first order."""
+    space, name = solved.objective.space, "star.lines.log_strength"
+    power = jacobian(solved.model, solved.objective.data, space).power().sum(axis=0)
+    return np.asarray(power[space.slices[name]] / space.priors[name].width.numpy() ** 2)
 
 
 def _refitted(pixels: list[Pixels], here: Searched, plan: _Plan, options: dict[str, Any]) -> Searched:
