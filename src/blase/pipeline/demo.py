@@ -23,7 +23,6 @@ _MEASURABLE = 0.01
 """Lines with a true strength above this [Angstrom] enter the scatter."""
 _SAME_LINE = 0.6
 """A line of the fit within this velocity [km/s] of a true line is that line."""
-_PER_DEX = float(np.log(10))
 
 
 @dataclass(frozen=True)
