@@ -7,7 +7,7 @@ import pytest
 from scipy.special import voigt_profile
 
 from blase.cloning import patches as module
-from blase.cloning.patches import blurred_patches, native_patches, near_changes
+from blase.cloning.patches import Patch, apart, blurred_patches, native_patches, near_changes
 from blase.constants import SPEED_OF_LIGHT
 from blase.containers import LineList
 from blase.fit.line_columns import COARSE_WINDOWS
@@ -60,6 +60,22 @@ def test_native_patches(
         assert np.all(np.diff(patch.samples) > 0)
         seen = darkened(template, lines.take(patch.lines))
         assert set(np.flatnonzero(seen)) <= set(patch.samples.tolist())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_patches_apart_share_no_sample(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    begin, length = draw.integers(0, 1000, 40), draw.integers(1, [5, 50, 200][seed % 3], 40)
+    some = [Patch(np.arange(1), np.arange(b, b + n)) for b, n in zip(begin, length, strict=True)]
+    groups = apart(some)
+    assert sorted(k for group in groups for k in group) == list(range(40))
+    over = np.zeros(1200, dtype=int)
+    for patch in some:
+        over[patch.samples] += 1
+    assert len(groups) == over.max()  # fewer there cannot be
+    for group in groups:
+        samples = np.concatenate([some[k].samples for k in group])
+        assert np.unique(samples).size == samples.size
 
 
 def test_nothing_active_is_no_patch(template: Template, lines: LineList) -> None:

@@ -100,6 +100,24 @@ def test_patch_by_patch_as_well_as_all_together(
     assert_allclose(lines.centre, crowd.centre, atol=0.01)
 
 
+def test_patches_whose_wings_overlap_do_not_mend_the_same_fault_twice(
+    template_of: TemplateFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patches, "LINES_PER_PATCH", 5)
+    n = 30
+    truth = LineList(8600.0 + 0.25 * np.arange(n), np.full(n, 0.15), np.full(n, 2.0), np.full(n, 600.0))
+    template = template_of(truth)
+    lines, misfit = replace(truth, strength=0.7 * truth.strength), []
+    for _ in range(4):
+        fitted = fit_patches(template, lines, np.ones(n, dtype=bool), WIDTHS, "stellar", Effort(20, 1e-6))
+        lines = fitted.lines
+        misfit.append(np.sqrt(np.mean((fitted.model - template.normalised) ** 2)))
+    start = np.exp(-optical_depth_of(replace(truth, strength=0.7 * truth.strength), template.wavelength))
+    misfit.insert(0, np.sqrt(np.mean((start - template.normalised) ** 2)))
+    assert np.all(np.diff(misfit) < 1e-6)
+    assert misfit[-1] < 0.1 * misfit[0]
+
+
 def test_lines_that_are_not_active_stay_as_they_are(
     crowd: LineList, template_of: TemplateFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,6 +61,26 @@ def blurred_patches(template: Template, lines: LineList, active: BoolArray) -> l
     return out
 
 
+def apart(patches: list[Patch]) -> list[list[int]]:
+    """Groups of patches of which no two have a sample between the same ends; as few groups as there can be.
+
+    Patches taken by their first samples, each into the first group that has ended before it: of intervals
+    that leaves as many groups as lie over one another anywhere.
+    """
+    groups: list[list[int]] = []
+    ends: list[int] = []
+    for k in np.argsort([patch.samples[0] for patch in patches], kind="stable"):
+        first, last = patches[k].samples[[0, -1]]
+        free = [group for group, end in enumerate(ends) if end < first]
+        if free:
+            groups[free[0]].append(int(k))
+            ends[free[0]] = int(last)
+        else:
+            groups.append([int(k)])
+            ends.append(int(last))
+    return groups
+
+
 def _pieces(
     template: Template, lines: LineList, size: int, *, least: float = -np.inf
 ) -> list[tuple[slice, slice]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from blase.cloning.find_lines import TypicalWidths
-from blase.cloning.patches import blurred_patches, native_patches
+from blase.cloning.patches import apart, blurred_patches, native_patches
 from blase.cloning.template_model import NATIVE_ERROR, blur_of, fitted_lines, samples_of, template_objective
 from blase.containers.line_list import LineList
 from blase.fit.descent import Solution
@@ -123,9 +123,10 @@ def fit_patches(
 ) -> Fitted:
     """Fit the `active` lines (n_lines,) patch by patch; all others are held.
 
-    First every other patch, side by side, then those between, each with all samples that its lines darken:
-    so neighbours do not mend the same fault twice. Where the resolving power is to be found every patch finds
-    its own, from `resolving_power` on; their median, each weighing as much as it has lines, is returned.
+    Side by side only patches that share no sample, each with all samples that its lines darken: two that
+    share some would both mend the same fault, and undo together what either would have gained alone. Where
+    the resolving power is to be found every patch finds its own, from `resolving_power` on; their median,
+    each weighing as much as it has lines, is returned.
     """
     cut = native_patches if blur_of(template) is None else blurred_patches
     parts = [patch for patch in cut(template, lines, active) if patch.samples.size > 1]
@@ -145,8 +146,8 @@ def fit_patches(
             tell(len(found), len(parts))
 
     with threadpool_limits(1, user_api="blas"):  # set once, since threads that set and restore it would mix
-        for first in (0, 1):
-            map_all(fit, range(first, len(parts), 2))
+        for group in apart(parts):
+            map_all(fit, group)
             now = [found[k].lines if k in found else mine for k, mine in enumerate(now)]
     together = LineList.concatenated([rest, *now])
     return _joined(template, together, widths, kind, list(found.values()), resolving_power)
