@@ -100,7 +100,7 @@ def test_sky_is_subtracted_on_request_with_its_noise(tmp_path):
 def test_missing_sky_cannot_be_subtracted(tmp_path):
     path = hpf_file(tmp_path / "x.fits", leave_out=("Sky Flux", "Sky Variance"))
     assert read_spectrum(path).n_good
-    with pytest.raises(InputError, match="no extension"):
+    with pytest.raises(InputError, match="no sky to subtract"):
         read_spectrum(path, sky="subtract")
 
 

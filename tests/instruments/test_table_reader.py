@@ -222,5 +222,5 @@ def test_wasp_69(shared_data):
     assert order.wavelength[0] == pytest.approx(8656.17, abs=0.01)
     assert meta.barycentric_velocity == pytest.approx(-27.52368, abs=1e-5)
     assert (meta.target, meta.instrument, meta.frame) == ("WASP_69_out_2_before_4", "HPF", "unknown")
-    assert meta.resolving_power == 55_000.0 and any("BRVCORR" in note for note in meta.notes)
+    assert meta.resolving_power == 55_000.0 and any("BRVCORR" in line for line in meta.history)
     assert meta.time.isot == "2019-10-19T01:55:34.941"

@@ -15,6 +15,7 @@ from blase.containers.units import to_vacuum_angstrom
 from blase.errors import InputError, naming
 
 FloatArray = NDArray[np.float64]
+_OPTIONAL = ("blaze", "sky", "sky_uncertainty")
 
 
 def orders_from_arrays(
@@ -28,7 +29,8 @@ def orders_from_arrays(
 ) -> tuple[tuple[Order, ...], str, list[str]]:
     """Orders, the unit of their flux, and what was done; see `blase.containers.spectrum.from_arrays`.
 
-    `columns` holds flux, uncertainty, mask and blaze, all but the flux None where unknown.
+    `columns` holds flux, uncertainty, mask, blaze, sky and sky_uncertainty; all but the flux may
+    be None.
     """
     waves = _split(wavelength)
     parts = {name: _matching(array, waves, name, path) for name, array in columns.items()}
@@ -61,8 +63,7 @@ def _order(
         uncertainty = _in_unit(given["uncertainty"], flux_unit, path)
     arrays: dict[str, Any] = {"wavelength": wavelength, "flux": flux, "uncertainty": uncertainty}
     arrays["mask"] = np.zeros(flux.shape, dtype=bool) if given["mask"] is None else np.asarray(given["mask"])
-    if given["blaze"] is not None:
-        arrays["blaze"] = np.asarray(given["blaze"])
+    arrays |= {name: np.asarray(given[name]) for name in _OPTIONAL if given[name] is not None}
     if wavelength.ndim == 1 and wavelength.size > 1 and np.all(np.diff(wavelength) < 0):
         arrays = {name: array[::-1] for name, array in arrays.items()}
         done.append(f"order {row}: wavelengths decreased and were turned round")

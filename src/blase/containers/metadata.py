@@ -9,6 +9,8 @@ from typing import Literal, cast, get_args
 import numpy as np
 from astropy.time import Time
 
+from blase.constants import SPEED_OF_LIGHT
+from blase.containers.observation import Site, SkyPosition
 from blase.containers.units import Medium, require_medium
 from blase.errors import InputError
 
@@ -54,6 +56,8 @@ class Metadata:
 
     Parameters
     ----------
+    position : where the telescope pointed, or the star of a catalogue.
+    site : where the telescope stands.
     time : middle of the exposure, UTC.
     medium_as_read : the medium of the wavelengths in the file; inside they are vacuum.
     frame : the frame of the wavelengths.
@@ -66,6 +70,8 @@ class Metadata:
     """
 
     target: str | None = None
+    position: SkyPosition | None = None
+    site: Site | None = None
     time: Time | None = None
     instrument: str | None = None
     medium_as_read: Medium = "vacuum"
@@ -86,6 +92,11 @@ class Metadata:
         object.__setattr__(self, "history", tuple(self.history))
         object.__setattr__(self, "notes", tuple(self.notes))
         self._check_numbers()
+
+    @property
+    def line_spread_fwhm(self) -> float | None:
+        """Full width at half maximum of the line-spread function [km/s], c / R."""
+        return None if self.resolving_power is None else SPEED_OF_LIGHT / self.resolving_power
 
     def _check_numbers(self) -> None:
         berv = self.barycentric_velocity

@@ -24,6 +24,8 @@ MINIMUM_GOOD_PIXELS = 50
 MINIMUM_GOOD_FRACTION = 0.2
 LARGEST_SNR = 1e6
 """A pixel with a larger ratio of flux to uncertainty has no credible uncertainty."""
+_ARRAYS = ("wavelength", "flux", "uncertainty", "blaze", "sky", "sky_uncertainty")
+"""Fields with one number for each pixel."""
 _WIDEST_STEP = 50.0, 0.01
 """A step above both, in median steps and in wavelengths, is no gap within one order."""
 _GAP = 1.5
@@ -65,6 +67,8 @@ class Order:
     flux, uncertainty : in the same, arbitrary unit; the uncertainty is one standard deviation.
     mask : True where the pixel is not used; bad flux or uncertainty is added to it.
     blaze : relative efficiency of the grating at each pixel, still in `flux`; None where unknown.
+    sky, sky_uncertainty : what a sky fibre or the sky beside the star gave, in the unit of `flux` and still
+        in it; None where unknown or already taken off.
     echelle_order : the diffraction order, where known.
     stored_edges : (n+1,) pixel edges, kept by an order that was cropped; None means midpoints of the centres.
 
@@ -79,9 +83,11 @@ class Order:
     blaze: FloatArray | None = None
     echelle_order: int | None = None
     stored_edges: FloatArray | None = field(default=None, repr=False)
+    sky: FloatArray | None = field(default=None, repr=False)
+    sky_uncertainty: FloatArray | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        for name in ("wavelength", "flux", "uncertainty", "blaze", "stored_edges"):
+        for name in (*_ARRAYS, "stored_edges"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, np.array(getattr(self, name), dtype=np.float64))
         self._check_shapes()
@@ -98,7 +104,7 @@ class Order:
                 fix="give at least two pixels",
             )
         n = self.wavelength.size
-        wanted = {"flux": n, "uncertainty": n, "mask": n, "blaze": n, "stored_edges": n + 1}
+        wanted = {**dict.fromkeys((*_ARRAYS, "mask"), n), "stored_edges": n + 1}
         for name, size in wanted.items():
             array = getattr(self, name)
             if array is not None and np.shape(array) != (size,):
@@ -182,15 +188,9 @@ class Order:
         return None if stop - start < 2 else self._pixels(slice(int(start), int(stop)))
 
     def _pixels(self, keep: slice) -> Order:
-        return replace(
-            self,
-            wavelength=self.wavelength[keep],
-            flux=self.flux[keep],
-            uncertainty=self.uncertainty[keep],
-            mask=self.mask[keep],
-            blaze=None if self.blaze is None else self.blaze[keep],
-            stored_edges=self.edges()[keep.start : keep.stop + 1],
-        )
+        arrays = {name: array[keep] for name in _ARRAYS if (array := getattr(self, name)) is not None}
+        edges = self.edges()[keep.start : keep.stop + 1]
+        return replace(self, **arrays, mask=self.mask[keep], stored_edges=edges)
 
     def require_usable(self, path: str | Path | None = None) -> None:
         """Raise InputError if fewer than 50 pixels, or less than 20 % of the order, can be used.
@@ -239,6 +239,7 @@ class Order:
             "median_snr": float(snr),
             "sampling_km_s": float(SPEED_OF_LIGHT * np.median(np.diff(np.log(self.wavelength)))),
             "blaze_known": self.blaze is not None,
+            "sky_known": self.sky is not None,
         }
 
 

@@ -130,6 +130,8 @@ class EchelleSpectrum:
             "sha256": meta.sha256,
             "target": meta.target,
             "instrument": meta.instrument,
+            "position": None if meta.position is None else str(meta.position),
+            "site": None if meta.site is None else str(meta.site),
             "time_utc": None if meta.time is None else meta.time.utc.isot,
             "wavelength_unit": "Angstrom",
             "medium": "vacuum",
@@ -140,6 +142,7 @@ class EchelleSpectrum:
             "resolving_power": meta.resolving_power,
             "resolving_power_error": meta.resolving_power_error,
             "resolving_power_source": meta.resolving_power_source,
+            "line_spread_fwhm_km_s": meta.line_spread_fwhm,
             "n_orders": len(self.orders),
             "n_pixels": self.n_pixels,
             "n_masked": self.n_pixels - self.n_good,
@@ -159,6 +162,8 @@ def from_arrays(
     medium: str = "vacuum",
     frame: str = "unknown",
     blaze: Any = None,
+    sky: Any = None,
+    sky_uncertainty: Any = None,
     echelle_orders: Sequence[int | None] | None = None,
     path: str | None = None,
     history: Sequence[str] = (),
@@ -169,8 +174,8 @@ def from_arrays(
 
     Parameters
     ----------
-    wavelength, flux, uncertainty, mask, blaze : one (n,) array, one (orders, n) array, or a sequence of
-        (n_i,) arrays; wavelength, flux and uncertainty may be astropy Quantities. Orders in decreasing
+    wavelength, flux, uncertainty, mask, blaze, sky, sky_uncertainty : one (n,) array, one (orders, n) array,
+        or a sequence of (n_i,) arrays; the first three may be astropy Quantities. Orders in decreasing
         wavelength are turned round. Without `uncertainty` the noise is estimated from the flux of each order.
     wavelength_unit : unit of bare wavelengths; there is no default.
     medium, frame : of the given wavelengths; air becomes vacuum.
@@ -181,7 +186,14 @@ def from_arrays(
     """
     orders, flux_unit, done = orders_from_arrays(
         wavelength,
-        {"flux": flux, "uncertainty": uncertainty, "mask": mask, "blaze": blaze},
+        {
+            "flux": flux,
+            "uncertainty": uncertainty,
+            "mask": mask,
+            "blaze": blaze,
+            "sky": sky,
+            "sky_uncertainty": sky_uncertainty,
+        },
         echelle_orders,
         wavelength_unit=wavelength_unit,
         medium=medium,

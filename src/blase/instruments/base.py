@@ -10,14 +10,15 @@ import gzip
 import warnings
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from astropy.io import fits
 
 from blase.containers.spectrum import EchelleSpectrum
 from blase.errors import InputError
+from blase.instruments.header import header_values
 
 _HEAD_BYTES = 65_536
 _GZIP = b"\x1f\x8b"
@@ -25,11 +26,21 @@ _GZIP = b"\x1f\x8b"
 
 @dataclass(frozen=True)
 class HduHead:
-    """One extension of a FITS file: its name, 'image', 'table' or 'empty', and the columns of a table."""
+    """One extension of a FITS file.
+
+    Parameters
+    ----------
+    kind : 'image', 'table' or 'empty'.
+    columns : names of the columns of a table.
+    shape : of the array, slowest axis first, as numpy has it.
+    header : keyword (upper case) to value.
+    """
 
     name: str
     kind: str
     columns: tuple[str, ...] = ()
+    shape: tuple[int, ...] = ()
+    header: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,15 @@ class FileHead:
     path: Path
     start: bytes
     hdus: tuple[HduHead, ...] = ()
+
+    def keyword(self, key: str) -> str:
+        """A keyword of the primary header as text in upper case; '' where absent."""
+        return str(self.hdus[0].header.get(key, "")).strip().upper() if self.hdus else ""
+
+    @property
+    def images(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the images of a FITS file by the name of their extension, in upper case."""
+        return {hdu.name.upper(): hdu.shape for hdu in self.hdus if hdu.kind == "image"}
 
     def text(self) -> str | None:
         """The beginning as text, cut at its last whole line; None for binary content."""
@@ -66,13 +86,11 @@ class ReadOptions:
     wavelength_unit : 'A', 'nm' or 'um'.
     medium : 'vacuum' or 'air', of the wavelengths in the file.
     columns : names of the columns that hold 'wavelength', 'flux', 'uncertainty', 'mask' or 'order'.
-    sky : 'none', or 'subtract' to take the sky fibre off where there is one.
     """
 
     wavelength_unit: str | None = None
     medium: str | None = None
     columns: Mapping[str, str] | None = None
-    sky: str = "none"
 
 
 @runtime_checkable
@@ -173,5 +191,9 @@ def _damaged(path: Path, detail: str) -> InputError:
 
 def _hdu_head(hdu: fits.PrimaryHDU | fits.ImageHDU | fits.BinTableHDU) -> HduHead:
     if isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
-        return HduHead(hdu.name, "table", tuple(hdu.columns.names))
-    return HduHead(hdu.name, "image" if hdu.header.get("NAXIS", 0) else "empty")
+        kind, columns = "table", tuple(hdu.columns.names)
+    else:
+        kind, columns = "image" if hdu.header.get("NAXIS", 0) else "empty", ()
+    axes = range(int(hdu.header.get("NAXIS", 0)), 0, -1)
+    shape = tuple(int(hdu.header.get(f"NAXIS{axis}", 0)) for axis in axes)
+    return HduHead(hdu.name, kind, columns, shape, header_values(hdu.header))

@@ -14,13 +14,47 @@ class ResolvingPower:
     source: str
 
 
+_WHICH = "whether the pixel is included is not stated there"
+_FIBRE, _SLIT_WIDTH = 0.03, 0.07
+"""Relative errors: a fibre's image does not change; a star may be narrower than its slit."""
+
+
+def quoted(value: float, source: str, *, relative_error: float = _FIBRE) -> ResolvingPower:
+    """A resolving power that somebody published, believed to `relative_error`."""
+    text = f"{source}: {value:,.0f} +- {relative_error:.0%}; {_WHICH}"
+    return ResolvingPower(float(value), relative_error * value, text)
+
+
+def through_slit(product: float, width: float | None, usual: float, source: str) -> ResolvingPower:
+    """The resolving power `product` / `width` behind a slit [arcsec], or behind the `usual` one."""
+    where = f'{width:g}" slit' if width else f'{usual:g}" slit assumed, since the file does not say'
+    return quoted(product / (width or usual), f"{where}; {source}", relative_error=_SLIT_WIDTH)
+
+
+_QUOTED = {
+    "IGRINS": (45_000.0, "IGRINS default (Park et al. 2014, Proc. SPIE 9147, 91471D)"),
+    "IGRINS-2": (45_000.0, "IGRINS-2 default (Lee et al. 2022, Proc. SPIE 12184, 121841N)"),
+    "APOGEE": (22_500.0, "APOGEE default (Wilson et al. 2019, PASP 131, 055001)"),
+    "HARPS": (115_000.0, "HARPS default, high-accuracy fibre (Mayor et al. 2003, The Messenger 114, 20)"),
+    "HARPS-N": (115_000.0, "HARPS-N default (Cosentino et al. 2012, Proc. SPIE 8446, 84461V)"),
+    "ESPRESSO": (140_000.0, "ESPRESSO default, one telescope, HR (Pepe et al. 2021, A&A 645, A96)"),
+    "NIRPS": (80_000.0, "NIRPS default, between HA and HE (Bouchy et al. 2017, The Messenger 169, 21)"),
+    "NEID": (110_000.0, "NEID default, high-resolution fibre (Schwab et al. 2016, Proc. SPIE 9908, 99087H)"),
+    "MAROON-X": (85_000.0, "MAROON-X default (Seifahrt et al. 2018, Proc. SPIE 10702, 107026D)"),
+    "CARMENES-VIS": (94_600.0, "CARMENES VIS default (Quirrenbach et al. 2018, Proc. SPIE 10702, 107020W)"),
+    "CARMENES-NIR": (80_400.0, "CARMENES NIR default (Quirrenbach et al. 2018, Proc. SPIE 10702, 107020W)"),
+    "VELOCE": (75_000.0, "VELOCE default (Gilbert et al. 2018, Proc. SPIE 10702, 107020Y)"),
+    "TRES": (44_000.0, "TRES default (Furesz 2008, PhD thesis, University of Szeged)"),
+    "NIRSPEC": (25_000.0, 'NIRSPEC default, 0.432" slit (McLean et al. 1998, Proc. SPIE 3354, 566)'),
+}
 RESOLVING_POWERS = {
     "HPF": ResolvingPower(
         55_000.0,
         0.03 * 55_000.0,
         "HPF default, 55,000 +- 3 %: the instrument's quoted value (Mahadevan et al. 2014, "
         "Proc. SPIE 9147, 91471G); whether it includes the pixel is not stated there (that is worth 3 %)",
-    )
+    ),
+    **{name: quoted(value, source) for name, (value, source) in _QUOTED.items()},
 }
 
 

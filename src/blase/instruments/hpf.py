@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from blase.containers.spectrum import EchelleSpectrum, from_arrays
 from blase.errors import InputError
 from blase.instruments import header as keywords
-from blase.instruments.barycentre import barycentric_velocity
 from blase.instruments.base import FileHead, ReadOptions, look
+from blase.instruments.observation import Observation
+from blase.instruments.sites import HET
 
 FloatArray = NDArray[np.float64]
 
@@ -40,9 +41,6 @@ says.
 
 _FLUX, _WAVELENGTH, _SKY = "SCI FLUX", "SCI WAVL", "SKY FLUX"
 _ERRORS = {"SCI VARIANCE", "SCI ERROR"}
-_SKY_THROUGHPUT_NOTE = (
-    "the sky fibre was subtracted as it is; its throughput differs from the science fibre's"
-)
 
 
 def blaze_function(
@@ -67,17 +65,16 @@ class HpfReader:
         return {_FLUX, _WAVELENGTH} <= names and bool(_ERRORS & names)
 
     def read(self, path: Path, options: ReadOptions) -> EchelleSpectrum:
-        """All 28 orders, with blaze, barycentric velocity and default resolving power."""
-        subtract_sky = _wants_sky_off(options, path)
+        """All 28 orders, with sky, blaze, barycentric velocity and default resolving power."""
         if not look(path).hdus:
-            raise _not_hpf(path, "no FITS file", with_sky=subtract_sky)
+            raise _not_hpf(path, "no FITS file")
         with fits.open(path, memmap=False) as hdus:
-            _require_extensions(hdus, path, with_sky=subtract_sky)
+            _require_extensions(hdus, path)
             values = keywords.header_values(hdus[0].header)
             arrays = {hdu.name.upper(): hdu.data for hdu in hdus[1:]}
         wavelength = np.asarray(arrays[_WAVELENGTH], dtype=np.float64)
-        flux, uncertainty = _flux_and_uncertainty(arrays, subtract_sky=subtract_sky)
-        berv, history, notes = _velocity(values)
+        sky = _flux_and_uncertainty(arrays, "SKY") if _SKY in arrays else (None, None)
+        flux, uncertainty = _flux_and_uncertainty(arrays, "SCI")
         orders = [FIRST_ECHELLE_ORDER - row for row in range(len(wavelength))]
         return from_arrays(
             wavelength,
@@ -87,98 +84,65 @@ class HpfReader:
             medium=options.medium or "vacuum",
             frame="observatory",
             blaze=[blaze_function(row, m) for row, m in zip(wavelength, orders, strict=True)],
+            sky=sky[0],
+            sky_uncertainty=sky[1],
             echelle_orders=orders,
             path=str(path),
-            history=["read as HPF: vacuum Angstrom, observatory frame, blaze left in the flux", *history],
-            notes=[*notes, *_sky_notes(arrays, options)],
-            barycentric_velocity=berv,
             flux_unit=_flux_unit(keywords.text(values, "CUNITS")),
-            **keywords.common_metadata({"INSTRUME": "HPF", **values}),
+            **_observation(values).arguments(
+                ["read as HPF: vacuum Angstrom, observatory frame, blaze left in the flux"],
+                [_sky_note(arrays)],
+            ),
         )
 
 
-def _require_extensions(hdus: fits.HDUList, path: Path, *, with_sky: bool) -> None:
+def _observation(values: dict[str, Any]) -> Observation:
+    time, time_from = keywords.exposure_midpoint(values)
+    return Observation(
+        instrument="HPF",
+        target=keywords.text(values, "OBJECT"),
+        time=time,
+        time_from=time_from,
+        site=HET,
+        position=keywords.queue_position(values),
+        stated_velocity=keywords.stated_barycentric_velocity(values),
+        stated_in="BRVCORR",
+    )
+
+
+def _require_extensions(hdus: fits.HDUList, path: Path) -> None:
     names = {hdu.name.upper() for hdu in hdus}
-    missing = [name for name in (_FLUX, _WAVELENGTH, *([_SKY] if with_sky else [])) if name not in names]
-    for fibre in ("SCI", "SKY") if with_sky else ("SCI",):
-        if not {f"{fibre} VARIANCE", f"{fibre} ERROR"} & names:
-            missing.append(f"{fibre} VARIANCE or {fibre} ERROR")
+    missing = [name for name in (_FLUX, _WAVELENGTH) if name not in names]
+    if not names & _ERRORS:
+        missing.append("SCI VARIANCE or SCI ERROR")
     if missing:
-        raise _not_hpf(path, f"no extension {', '.join(missing)}", with_sky=with_sky)
+        raise _not_hpf(path, f"no extension {', '.join(missing)}")
 
 
-def _not_hpf(path: Path, found: str, *, with_sky: bool) -> InputError:
+def _not_hpf(path: Path, found: str) -> InputError:
     return InputError(
         "this is not an extracted HPF spectrum",
         path=path,
         value=found,
-        expected="a FITS file with 'Sci Flux', 'Sci Wavl' and 'Sci Variance' or 'Sci Error'"
-        + (", and those of 'Sky'" if with_sky else ""),
-        fix="choose another --instrument, or leave it out" + (", or leave --sky away" if with_sky else ""),
+        expected="a FITS file with 'Sci Flux', 'Sci Wavl' and 'Sci Variance' or 'Sci Error'",
+        fix="choose another --instrument, or leave it out",
     )
 
 
-def _wants_sky_off(options: ReadOptions, path: Path) -> bool:
-    if options.sky not in ("none", "subtract"):
-        raise InputError(
-            "unknown treatment of the sky",
-            path=path,
-            value=options.sky,
-            expected="'none' or 'subtract'",
-            fix="pass --sky subtract (sky='subtract'), or leave it away",
-        )
-    return options.sky == "subtract"
-
-
-def _flux_and_uncertainty(arrays: dict[str, Any], *, subtract_sky: bool) -> tuple[FloatArray, FloatArray]:
-    flux, variance = _flux_and_variance(arrays, "SCI")
-    if subtract_sky:
-        sky_flux, sky_variance = _flux_and_variance(arrays, "SKY")
-        flux, variance = flux - sky_flux, variance + sky_variance
-    with np.errstate(invalid="ignore"):
-        return flux, np.sqrt(variance)
-
-
-def _flux_and_variance(arrays: dict[str, Any], fibre: str) -> tuple[FloatArray, FloatArray]:
+def _flux_and_uncertainty(arrays: dict[str, Any], fibre: str) -> tuple[FloatArray, FloatArray | None]:
     flux = np.asarray(arrays[f"{fibre} FLUX"], dtype=np.float64)
     if f"{fibre} VARIANCE" in arrays:
-        return flux, np.asarray(arrays[f"{fibre} VARIANCE"], dtype=np.float64)
-    return flux, np.asarray(arrays[f"{fibre} ERROR"], dtype=np.float64) ** 2
+        with np.errstate(invalid="ignore"):
+            return flux, np.sqrt(np.asarray(arrays[f"{fibre} VARIANCE"], dtype=np.float64))
+    error = arrays.get(f"{fibre} ERROR")
+    return flux, None if error is None else np.asarray(error, dtype=np.float64)
 
 
-def _sky_notes(arrays: dict[str, Any], options: ReadOptions) -> list[str]:
-    if options.sky == "subtract":
-        return [_SKY_THROUGHPUT_NOTE]
+def _sky_note(arrays: dict[str, Any]) -> str:
     if _SKY not in arrays:
-        return ["the sky was not subtracted"]
+        return "the sky was not subtracted"
     share = 100.0 * np.nanmedian(arrays[_SKY]) / np.nanmedian(arrays[_FLUX])
-    return [f"the sky was not subtracted (median {share:.2g} % of the median science flux)"]
-
-
-def _velocity(values: dict[str, Any]) -> tuple[float | None, list[str], list[str]]:
-    """BERV [km/s], history and notes: computed from the queue's position, else as the header states it."""
-    stated = keywords.stated_barycentric_velocity(values)
-    time, where_from = keywords.exposure_midpoint(values)
-    position = keywords.queue_position(values)
-    if time is None or position is None:
-        if stated is None:
-            return (
-                None,
-                [where_from],
-                ["the barycentric velocity is unknown: no time or no QRA, QDEC at J2000"],
-            )
-        return stated, [where_from, "barycentric velocity: BRVCORR of the header"], []
-    berv = barycentric_velocity(position, time)
-    history = [
-        where_from,
-        f"barycentric velocity: {berv:.4f} km/s, from QRA, QDEC, proper motion, time and the HET",
-    ]
-    notes = (
-        []
-        if stated is None
-        else [f"BRVCORR of the header is {stated:.4f} km/s, computed here {berv:.4f} km/s"]
-    )
-    return berv, history, notes
+    return f"the sky was not subtracted (median {share:.2g} % of the median science flux)"
 
 
 def _flux_unit(text: str | None) -> str:

@@ -15,6 +15,7 @@ from blase.errors import InputError
 from blase.instruments.base import FileHead, Reader, ReadOptions, look
 from blase.instruments.hpf import HpfReader
 from blase.instruments.table import TableReader
+from blase.preprocess.sky import subtract_sky
 
 ENTRY_POINTS = "blase.readers"
 _FRAME_UNKNOWN = (
@@ -62,7 +63,9 @@ def read_spectrum(
     """
     head = look(path)
     reader = _named(instrument, head.path) if instrument is not None else _find(head)
-    spectrum = reader.read(head.path, ReadOptions(wavelength_unit, medium, columns, sky))
+    spectrum = reader.read(head.path, ReadOptions(wavelength_unit, medium, columns))
+    if _wants_sky_off(sky, head.path):
+        spectrum = subtract_sky(spectrum)
     spectrum = spectrum.with_metadata(
         path=str(path), sha256=hashlib.sha256(head.path.read_bytes()).hexdigest()
     )
@@ -70,6 +73,18 @@ def read_spectrum(
     if spectrum.metadata.frame == "unknown":
         spectrum = spectrum.with_metadata(notes=(*spectrum.metadata.notes, _FRAME_UNKNOWN))
     return spectrum
+
+
+def _wants_sky_off(sky: str, path: Path) -> bool:
+    if sky not in ("none", "subtract"):
+        raise InputError(
+            "unknown treatment of the sky",
+            path=path,
+            value=sky,
+            expected="'none' or 'subtract'",
+            fix="pass --sky subtract (sky='subtract'), or leave it away",
+        )
+    return sky == "subtract"
 
 
 def _loaded(point: Any) -> Reader:

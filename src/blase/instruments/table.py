@@ -16,6 +16,7 @@ from blase.errors import BlaseWarning, InputError
 from blase.instruments import header as keywords
 from blase.instruments.base import FileHead, ReadOptions, look, read_content
 from blase.instruments.columns import column_unit, find_columns, parse_name
+from blase.instruments.observation import Observation
 from blase.instruments.raw_table import RawTable, looks_like_table, parse_text, read_ecsv, read_fits_table
 
 _ECSV = "# %ECSV"
@@ -47,14 +48,6 @@ class TableReader:
 
     def read(self, path: Path, options: ReadOptions) -> EchelleSpectrum:
         """The spectrum in the table; InputError as described in the package."""
-        if options.sky != "none":
-            raise InputError(
-                "a table has no sky to subtract",
-                path=path,
-                value=options.sky,
-                expected="sky 'none'",
-                fix="leave --sky (sky=...) away",
-            )
         table = _load(path)
         roles = find_columns(list(table.columns), options.columns, path)
         if len(table) == 0:
@@ -69,30 +62,19 @@ class TableReader:
             roles["wavelength"], table.units.get(roles["wavelength"]), options.wavelength_unit, path
         )
         medium, medium_is_stated, medium_history = _medium(table, roles, options)
-        berv, notes = _velocity(table.header)
         frame = _FRAMES.get(
             str(table.header.get("FRAME", table.header.get("SPECSYS", ""))).strip().lower(), "unknown"
         )
         arrays, split_history = _orders(table, roles)
-        timing = [keywords.exposure_midpoint(table.header)[1]] if "DATE-OBS" in table.header else []
+        done = ["read as a table", *_columns_used(table, roles), *history, *medium_history, *split_history]
         spectrum = from_arrays(
             **arrays,
             wavelength_unit=unit,
             medium=medium,
             frame=frame,
             path=str(path),
-            history=[
-                "read as a table",
-                *_columns_used(table, roles),
-                *history,
-                *medium_history,
-                *split_history,
-                *timing,
-            ],
-            notes=notes,
-            barycentric_velocity=berv,
             flux_unit=table.units.get(roles["flux"], ""),
-            **keywords.common_metadata(table.header),
+            **_observation(table.header).arguments(done),
         )
         return spectrum if medium_is_stated else _warned_of_vacuum(spectrum)
 
@@ -158,11 +140,16 @@ def _warned_of_vacuum(spectrum: EchelleSpectrum) -> EchelleSpectrum:
     return spectrum.with_metadata(notes=(*spectrum.metadata.notes, text))
 
 
-def _velocity(header: Mapping[str, Any]) -> tuple[float | None, list[str]]:
-    stated = keywords.stated_barycentric_velocity(header)
-    if stated is None:
-        return None, []
-    return stated, [f"BRVCORR = {stated * 1e3:.1f} m/s of the header is recorded as the barycentric velocity"]
+def _observation(header: Mapping[str, Any]) -> Observation:
+    time, time_from = keywords.exposure_midpoint(header)
+    return Observation(
+        instrument=keywords.text(header, "INSTRUME"),
+        target=keywords.text(header, "OBJECT"),
+        time=time,
+        time_from=time_from,
+        stated_velocity=keywords.stated_barycentric_velocity(header),
+        stated_in="BRVCORR",
+    )
 
 
 def _orders(table: RawTable, roles: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:

@@ -1,0 +1,5 @@
+"""What is done to a spectrum before it is fitted; each step returns a new spectrum and is in its history."""
+
+from blase.preprocess.sky import subtract_sky
+
+__all__ = ["subtract_sky"]
