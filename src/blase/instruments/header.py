@@ -74,21 +74,39 @@ def exposure_midpoint(values: Mapping[str, Any], *, fraction: float = 0.5) -> tu
     if weighted:
         middle = parse_time(float(np.median(weighted)), format="jd")
         return middle, f"time: median of {len(weighted)} flux-weighted midpoints JD_FWn"
-    start = parse_time(text(values, "DATE-OBS"))
+    start, name = _start(values)
     if start is None:
         return None, _NO_TIME
     for key in ("EXPLNDR", "EXPTIME", "ITIME"):
         if (seconds := number(values, key)) is not None:
             middle = start + TimeDelta(fraction * seconds, format="sec")
-            return middle, f"time: DATE-OBS + {key} {'/ 2' if fraction == 0.5 else f'x {fraction:g}'}"
-    return _middle_of_span(start, values)
+            return middle, f"time: {name} + {key} {'/ 2' if fraction == 0.5 else f'x {fraction:g}'}"
+    return _middle_of_span(start, name, values)
 
 
-def _middle_of_span(start: Time, values: Mapping[str, Any]) -> tuple[Time, str]:
+def _start(values: Mapping[str, Any]) -> tuple[Time | None, str]:
+    """Start of the exposure and the keywords it is from: a date with a time, else a date and a time apart."""
+    for day, clocks in (
+        ("DATE-OBS", ("UTC", "UT", "TIME-OBS")),
+        ("DATE_OBS", ("TIME_OBS",)),
+        ("DATE", ("TIME",)),
+    ):
+        date = text(values, day)
+        if date is None:
+            continue
+        for clock in clocks if len(date) == len("2016-10-16") else ():
+            if (moment := parse_time(f"{date}T{text(values, clock)}")) is not None:
+                return moment, f"{day} and {clock}"
+        if day != "DATE" and (moment := parse_time(date)) is not None:
+            return moment, day
+    return None, ""
+
+
+def _middle_of_span(start: Time, name: str, values: Mapping[str, Any]) -> tuple[Time, str]:
     end = parse_time(text(values, "DATE-END"))
     if end is not None and 0 < (end - start).sec < 86_400:
         return start + 0.5 * (end - start), "time: middle of DATE-OBS and DATE-END"
-    return start, "time: DATE-OBS, taken as the middle since the exposure time is not stated"
+    return start, f"time: {name}, taken as the middle since the exposure time is not stated"
 
 
 def angle(value: Any, *, hours: bool) -> float | None:

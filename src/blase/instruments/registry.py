@@ -12,8 +12,16 @@ from typing import Any
 from blase.containers.metadata import require_frame
 from blase.containers.spectrum import EchelleSpectrum
 from blase.errors import InputError
+from blase.instruments.apogee import ApogeeReader
 from blase.instruments.base import FileHead, Reader, ReadOptions, look
+from blase.instruments.crires import CriresPlusReader, CriresReader
+from blase.instruments.harps import HarpsReader
+from blase.instruments.hires import HiresReader
 from blase.instruments.hpf import HpfReader
+from blase.instruments.igrins import IgrinsReader
+from blase.instruments.ishell import PychellReader, SpextoolReader
+from blase.instruments.nirspec import NirspecReader
+from blase.instruments.starfish import StarfishReader
 from blase.instruments.table import TableReader
 from blase.preprocess.sky import subtract_sky
 
@@ -23,11 +31,26 @@ _FRAME_UNKNOWN = (
 )
 
 
+_BUILT_IN: tuple[type[Reader], ...] = (
+    HpfReader,
+    IgrinsReader,
+    NirspecReader,
+    CriresPlusReader,
+    CriresReader,
+    ApogeeReader,
+    HarpsReader,
+    HiresReader,
+    SpextoolReader,
+    PychellReader,
+    StarfishReader,
+)
+
+
 def readers() -> dict[str, Reader]:
     """All readers by name, in the order in which they are asked: built-in formats, plug-ins, then the generic
     table.
     """
-    found: list[Reader] = [HpfReader()]
+    found: list[Reader] = [kind() for kind in _BUILT_IN]
     found += [_loaded(point) for point in entry_points(group=ENTRY_POINTS)]
     found.append(TableReader())
     return {reader.name: reader for reader in found}
@@ -131,7 +154,7 @@ def _find(head: FileHead) -> Reader:
         "this is not a spectrum that any reader recognises",
         path=head.path,
         value=_description(head),
-        expected="an HPF product, or a table (FITS, ECSV, CSV, text) with wavelength and flux",
+        expected="a spectrum of an instrument that is listed below, or a table with wavelength and flux",
         fix=f"name the format with --instrument ({', '.join(readers())}), or convert the file to a table",
     )
 

@@ -1,0 +1,61 @@
+"""HDF5 files through h5py, which the extra `hdf5` brings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from blase.errors import InputError
+from blase.instruments.base import FileHead
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+def is_hdf5(head: FileHead) -> bool:
+    """Whether the file begins as HDF5 does."""
+    return head.start.startswith(_SIGNATURE)
+
+
+def datasets(path: Path, names: tuple[str, ...], *, optional: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Arrays by name from the top of an HDF5 file; InputError where one of `names` is missing."""
+    found = all_datasets(path)
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise InputError(
+            "the HDF5 file lacks a dataset",
+            path=path,
+            value=f"no {', '.join(missing)}; there are {', '.join(found) or 'none'}",
+            expected=", ".join(names),
+            fix="choose another --instrument, or leave it out",
+        )
+    return {name: found[name] for name in (*names, *optional) if name in found}
+
+
+def all_datasets(path: Path) -> dict[str, Any]:
+    """All numeric arrays at the top of an HDF5 file by name; InputError for a damaged file or without
+    h5py.
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        raise InputError(
+            "HDF5 files need the package h5py",
+            path=path,
+            value="h5py cannot be imported",
+            expected="blase-echelle with its extra hdf5",
+            fix="pip install 'blase-echelle[hdf5]'",
+        ) from error
+    try:
+        with h5py.File(path, "r") as file:
+            kept = {name: item for name, item in file.items() if isinstance(item, h5py.Dataset)}
+            return {name: np.asarray(item) for name, item in kept.items() if item.dtype.kind in "biuf"}
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise InputError(
+            "the HDF5 file is truncated or damaged",
+            path=path,
+            value=str(error),
+            expected="a complete HDF5 file",
+            fix="copy or download the file again",
+        ) from error
