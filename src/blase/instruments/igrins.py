@@ -51,10 +51,7 @@ class IgrinsReader:
         """Whether IGRINS wrote it and it has one of the two layouts."""
         if not head.keyword("INSTRUME").startswith("IGRINS"):
             return False
-        plain = (
-            len(head.hdus) > 1 and len(head.hdus[0].shape) == 2 and head.hdus[0].shape == head.hdus[1].shape
-        )
-        return _DIVIDED in head.images or plain
+        return _DIVIDED in head.images or len(head.hdus[0].shape) == 2
 
     def read(self, path: Path, options: ReadOptions) -> EchelleSpectrum:
         """All orders of one band, H or K."""
@@ -82,6 +79,8 @@ class IgrinsReader:
 
 
 def _plain(hdus: fits.HDUList, path: Path) -> tuple[dict[str, Any], list[str]]:
+    if len(hdus) < 2:
+        raise KeyError("a single image, such as .sn or .variance: name the .spec.fits beside it")
     flux, wavelength = rows_of(hdus[0].data), rows_of(hdus[1].data)
     uncertainty, note = _noise_beside(path, flux, wavelength)
     return {"wavelength": wavelength, "flux": flux, "uncertainty": uncertainty}, [

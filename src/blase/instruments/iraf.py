@@ -41,7 +41,9 @@ class Aperture:
     doppler_factor: float
 
 
-def multispec(values: Mapping[str, Any], n_apertures: int, n_pixels: int, path: Any = None) -> list[Aperture]:
+def multispec(
+    values: Mapping[str, Any], n_apertures: int, n_pixels: int, *, path: Any = None
+) -> list[Aperture]:
     """The wavelengths of each aperture from the keywords WAT2_nnn.
 
     specN = "ap beam dtype w1 dw nw z aplow aphigh [functions]": dtype 0 linear, 1 linear in the logarithm, 2

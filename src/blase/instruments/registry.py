@@ -14,15 +14,22 @@ from blase.containers.spectrum import EchelleSpectrum
 from blase.errors import InputError
 from blase.instruments.apogee import ApogeeReader
 from blase.instruments.base import FileHead, Reader, ReadOptions, look
+from blase.instruments.carmenes import CarmenesReader
 from blase.instruments.crires import CriresPlusReader, CriresReader
+from blase.instruments.eprv import EprvReader
+from blase.instruments.eso_phase3 import EsoPhase3Reader
+from blase.instruments.espresso import EspressoReader
 from blase.instruments.harps import HarpsReader
 from blase.instruments.hires import HiresReader
 from blase.instruments.hpf import HpfReader
 from blase.instruments.igrins import IgrinsReader
 from blase.instruments.ishell import PychellReader, SpextoolReader
+from blase.instruments.linear import LinearReader
+from blase.instruments.neid import NeidReader
 from blase.instruments.nirspec import NirspecReader
 from blase.instruments.starfish import StarfishReader
 from blase.instruments.table import TableReader
+from blase.instruments.veloce import VeloceReader
 from blase.preprocess.sky import subtract_sky
 
 ENTRY_POINTS = "blase.readers"
@@ -43,7 +50,15 @@ _BUILT_IN: tuple[type[Reader], ...] = (
     SpextoolReader,
     PychellReader,
     StarfishReader,
+    EprvReader,
+    EspressoReader,
+    NeidReader,
+    CarmenesReader,
+    VeloceReader,
+    EsoPhase3Reader,
+    LinearReader,
 )
+"""Readers of one instrument or layout first, what reads nearly anything last."""
 
 
 def readers() -> dict[str, Reader]:
