@@ -30,7 +30,7 @@ class CarmenesReader:
 
     def recognises(self, head: FileHead) -> bool:
         """Whether the three images are there and CARMENES is named in the header."""
-        named = "CARMENES" in head.keyword("INSTRUME") or "CARACAL BERV" in head.hdus[0].header
+        named = "CARMENES" in head.keyword("INSTRUME") or bool(head.keyword("CARACAL BERV"))
         return set(head.images) >= _IMAGES and named
 
     def read(self, path: Path, options: ReadOptions) -> EchelleSpectrum:

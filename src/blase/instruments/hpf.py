@@ -141,7 +141,10 @@ def _flux_and_uncertainty(arrays: dict[str, Any], fibre: str) -> tuple[FloatArra
 def _sky_note(arrays: dict[str, Any]) -> str:
     if _SKY not in arrays:
         return "the sky was not subtracted"
-    share = 100.0 * np.nanmedian(arrays[_SKY]) / np.nanmedian(arrays[_FLUX])
+    sky, flux = (np.asarray(arrays[name], dtype=np.float64) for name in (_SKY, _FLUX))
+    if not (np.isfinite(sky).any() and np.isfinite(flux).any()):
+        return "the sky was not subtracted"
+    share = 100.0 * np.nanmedian(sky) / np.nanmedian(flux)
     return f"the sky was not subtracted (median {share:.2g} % of the median science flux)"
 
 
