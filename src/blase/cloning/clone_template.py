@@ -16,6 +16,7 @@ from blase.cloning.summary import fit_summary, provenance
 from blase.cloning.template_model import blur_of, samples_of
 from blase.containers.metadata import require_resolving_power
 from blase.errors import InputError
+from blase.templates.read import read_template
 from blase.templates.template import LineTemplate, Template
 
 Progress = Callable[[dict[str, Any]], None]
@@ -26,7 +27,7 @@ DEFAULT_RESOLVING_POWER = 55_000.0
 
 
 def clone_template(
-    template: Template | LineTemplate,
+    template: Template | LineTemplate | Any,
     *,
     kind: Kind = "stellar",
     wavelength_range: tuple[float, float] | None = None,
@@ -67,6 +68,8 @@ def clone_template(
             expected="a number between 0 and 1",
             fix="pass --prominence 0.002 (prominence=...), for instance",
         )
+    if not isinstance(template, Template | LineTemplate):
+        template = read_template(template)
     if isinstance(template, LineTemplate):
         return _adopt(template, kind, wavelength_range, started)
     if wavelength_range is not None:

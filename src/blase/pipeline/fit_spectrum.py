@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from blase.adapters import as_spectrum
 from blase.containers import EchelleSpectrum
 from blase.containers.metadata import Metadata
 from blase.errors import InputError
@@ -46,7 +47,7 @@ from blase.results.result import FitResult
 
 
 def fit_spectrum(
-    spectrum: EchelleSpectrum,
+    spectrum: EchelleSpectrum | Any,
     *,
     star: Source,
     telluric: Source | None = None,
@@ -75,6 +76,7 @@ def fit_spectrum(
 
     Parameters
     ----------
+    spectrum : a container, or an object of specutils or muler (`blase.adapters.as_spectrum`).
     star, telluric : a clone or its directory, a template or its file, or a line list; templates are cloned
         first.
     orders : rows as `blase info` shows them; all by default. `wavelength_range` [vacuum Angstrom, frame of
@@ -130,6 +132,7 @@ def fit_spectrum(
         priors, prior_widths, noise_inflation, liberty, with_air=telluric is not None
     )
     log.stage("prepare")
+    spectrum = as_spectrum(spectrum)
     if on_processor is not None:
         log.warn(on_processor)
     chosen = select_orders(spectrum, orders, wavelength_range)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from blase.cloning import Clone, clone_template, is_clone
 from blase.cloning.clone import Kind
@@ -13,7 +14,9 @@ from blase.pipeline.prepare import Pixels
 from blase.templates import read_template
 from blase.templates.template import LineTemplate, Template
 
-Source = Clone | Template | LineTemplate | str | Path
+Source = Clone | Template | LineTemplate | str | Path | Any
+"""A clone, a template, their files, or what `read_template` takes: arrays, or an object of specutils or
+gollum."""
 WING_REACH = 1200.0
 """How far beyond the data a template is cloned [km/s], for the wings of strong lines out there."""
 
@@ -36,7 +39,9 @@ def as_clone(
         return source
     factor = 1 + (reach + WING_REACH) / SPEED_OF_LIGHT
     span = (min(p.edges[0] for p in pixels) / factor, max(p.edges[-1] for p in pixels) * factor)
-    template = read_template(source, wavelength_range=span) if isinstance(source, str | Path) else source
+    if not isinstance(source, Template | LineTemplate):
+        source = read_template(source, wavelength_range=span)
+    template: Template | LineTemplate = source
     log.notes.extend(f"{kind} template: {note}" for note in template.notes)
     low, high = _extent(template)
     if high <= span[0] or low >= span[1]:

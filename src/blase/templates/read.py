@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 from astropy.io import fits
 from astropy.table import Table
+from astropy.units import Quantity
 
 from blase.containers.line_list import LineList
 from blase.errors import InputError, naming
@@ -45,9 +46,11 @@ def read_template(
 
     Parameters
     ----------
-    source : a path, "embedded:star" or "embedded:telluric" (with "?seed=3" for another realisation), or a
-        pair (wavelength, flux) of arrays or Quantities. Files: PHOENIX-ACES FITS, FITS table, npz (`wave_vac`
-        with `norm` or `flux`), npy, text, CSV, ECSV, IPAC; as line lists VALD, MOOG, Kurucz, CSV, ECSV.
+    source : a path, "embedded:star" or "embedded:telluric" (with "?seed=3" for another realisation), a pair
+        (wavelength, flux) of arrays or Quantities, or an object with `spectral_axis` and `flux`, such as
+        those of specutils and gollum (vacuum unless `medium` says otherwise). Files: PHOENIX-ACES FITS, FITS
+        table, npz (`wave_vac` with `norm` or `flux`), npy, text, CSV, ECSV, IPAC; as line lists VALD, MOOG,
+        Kurucz, CSV, ECSV.
     wavelength_file : of a PHOENIX spectrum, where it is not found by itself.
     wavelength_unit, medium : override what the file says; required where it does not say (medium: vacuum).
     normalised : whether the flux is over the continuum already, where the file does not say; guessed where
@@ -191,6 +194,9 @@ def _embedded(source: str, wavelength_range: tuple[float, float] | None) -> Temp
 
 
 def _from_pair(source: Any, **options: Any) -> Template:
+    """A pair of arrays, or an object with `spectral_axis` and `flux`: of specutils, muler or gollum."""
+    if hasattr(source, "spectral_axis") and hasattr(source, "flux"):
+        source = (Quantity(source.spectral_axis), Quantity(source.flux))
     try:
         wavelength, flux = source if isinstance(source, Iterable) else (None, None)
     except ValueError:
@@ -199,7 +205,7 @@ def _from_pair(source: Any, **options: Any) -> Template:
         raise InputError(
             "not a template",
             value=type(source).__name__,
-            expected="a path, or a pair (wavelength, flux) of arrays",
+            expected="a path, a pair (wavelength, flux) of arrays, or an object with spectral_axis and flux",
             fix="pass a path, or (wavelength, flux)",
         )
     return template_from_arrays(wavelength, flux, **options)
