@@ -28,6 +28,7 @@ from blase.cli.messages import (
     say,
     say_internal,
 )
+from blase.cli.templates import templates
 from blase.errors import InputError, NotConvergedError
 
 app = typer.Typer(
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 for command in (clone, fit, demo, info, bench):
     app.command()(command)
+app.add_typer(templates, name="templates")
 
 
 def _print_version(value: bool) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from blase.containers.hdf5 import datasets, is_hdf5
 from blase.containers.spectrum import EchelleSpectrum, from_arrays
 from blase.instruments.base import FileHead, ReadOptions
 from blase.instruments.fits_arrays import consecutive_orders, rows_of, solved_pixels
-from blase.instruments.hdf5 import datasets, is_hdf5
 from blase.instruments.observation import Observation
 from blase.instruments.sites import WHIPPLE
 
@@ -30,7 +30,7 @@ class StarfishReader:
 
     def recognises(self, head: FileHead) -> bool:
         """Whether it is HDF5 with the three datasets; without h5py the names in its first bytes decide."""
-        return is_hdf5(head) and all(name.encode() + b"\0" in head.start for name in _NAMES)
+        return is_hdf5(head.start) and all(name.encode() + b"\0" in head.start for name in _NAMES)
 
     def read(self, path: Path, options: ReadOptions) -> EchelleSpectrum:
         """All orders; 51 orders are taken for TRES."""

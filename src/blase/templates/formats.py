@@ -26,17 +26,26 @@ _RESOLVING_POWER_IN_COMMENT = re.compile(r"^\\resPower\s*=\s*([\d.]+)", re.MULTI
 
 
 def read_npz(path: Path) -> RawTemplate:
-    """npz with `wave_vac` [vacuum Angstrom] and `norm` or `flux` (or both), all one-dimensional."""
+    """npz with `wave_vac` [vacuum Angstrom] and `norm` or `flux` (or both), and perhaps `continuum`: (n,)
+    each.
+    """
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as store:
-            arrays = {name: store[name] for name in ("wave_vac", "norm", "flux") if name in store.files}
+            arrays = {
+                name: store[name] for name in ("wave_vac", "norm", "flux", "continuum") if name in store.files
+            }
             found = store.files
     except (ValueError, OSError, zipfile.BadZipFile) as error:
         raise _unreadable(
             path, error, "an npz of plain number arrays (pickled objects are never loaded)"
         ) from error
     lengths = {array.shape for array in arrays.values()}
-    if "wave_vac" not in arrays or len(arrays) < 2 or len(lengths) != 1 or arrays["wave_vac"].ndim != 1:
+    if (
+        "wave_vac" not in arrays
+        or not {"norm", "flux"} & set(arrays)
+        or len(lengths) != 1
+        or arrays["wave_vac"].ndim != 1
+    ):
         raise InputError(
             "the arrays of the npz are not those of a template",
             path=path,
@@ -44,8 +53,8 @@ def read_npz(path: Path) -> RawTemplate:
             expected="wave_vac (n,) [vacuum Angstrom] and norm (n,) or flux (n,)",
             fix="save it as wave_vac with norm or flux",
         )
-    norm, flux = (_floats(arrays[k], path) if k in arrays else None for k in ("norm", "flux"))
-    values, normalised, continuum = split_flux(norm, flux, None)
+    parts = (_floats(arrays[k], path) if k in arrays else None for k in ("norm", "flux", "continuum"))
+    values, normalised, continuum = split_flux(*parts)
     note = "wave_vac is vacuum Angstrom by definition of this npz layout"
     return RawTemplate(
         _floats(arrays["wave_vac"], path), values, normalised, continuum, "Angstrom", "vacuum", notes=(note,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from astropy import units as u
 from numpy.typing import NDArray
 
 from blase.containers.units import to_vacuum_angstrom
@@ -39,7 +40,8 @@ def template_from_arrays(
     Parameters
     ----------
     wavelength : (n,), strictly increasing (or decreasing throughout); a Quantity, or numbers in
-        `wavelength_unit`.
+        `wavelength_unit`. A Quantity of wavenumber, as exojax has it, or of frequency is converted, and with
+        it a flux per wavenumber or frequency that has a unit.
     flux : (n,), absolute, or over the continuum where `normalised` or where `continuum` (n,) is given. With
         neither, values that all lie in -0.05 to 1.2 with a 95 % quantile above 0.8 are taken as normalised.
     medium : 'vacuum' or 'air', of the wavelengths.
@@ -51,6 +53,7 @@ def template_from_arrays(
     ------
     InputError : on any array or option that is not as above.
     """
+    wavelength, flux = _per_wavelength(wavelength, flux)
     raw = RawTemplate(
         _bare(wavelength),
         _bare(flux),
@@ -62,6 +65,24 @@ def template_from_arrays(
         effective_temperature=effective_temperature,
     )
     return build_template(raw, name=name, resolving_power=resolving_power, wavelength_range=wavelength_range)
+
+
+def _per_wavelength(axis: Any, flux: Any) -> tuple[Any, Any]:
+    """Wavelength and flux per wavelength, where `axis` is a Quantity of wavenumber, frequency or energy.
+
+    F_lambda = F_nu nu^2 / c up to a constant; a flux per wavelength, or without a unit, is left alone.
+    """
+    unit = getattr(axis, "unit", None)
+    if unit is None or unit.physical_type == "length":
+        return axis, flux
+    try:
+        wavelength = u.Quantity(axis).to(u.AA, u.spectral())
+    except u.UnitConversionError:
+        return axis, flux
+    own = getattr(flux, "unit", None)
+    if own is None or own.is_equivalent(u.dimensionless_unscaled):
+        return wavelength[::-1], flux[::-1]
+    return wavelength[::-1], (flux / wavelength**2 * u.AA**2)[::-1]
 
 
 def build_template(

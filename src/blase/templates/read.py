@@ -13,11 +13,14 @@ from astropy.io import fits
 from astropy.table import Table
 from astropy.units import Quantity
 
+from blase.containers.hdf5 import is_hdf5
 from blase.containers.line_list import LineList
 from blase.errors import InputError, naming
 from blase.templates.download import fetch, file_sha256, find_cached, is_phoenix_name, phoenix_url
 from blase.templates.formats import read_ecsv, read_fits_table, read_lines, read_npy, read_npz, read_text
 from blase.templates.from_arrays import ResolvingPower, build_template, template_from_arrays
+from blase.templates.grid_formats import find_grid_reader, read_netcdf
+from blase.templates.library import nearest_file, nearest_phoenix, parse_point
 from blase.templates.line_formats import RawLines, find_line_reader, is_line_table, read_ecsv_lines
 from blase.templates.line_lists import MICROTURBULENCE, build_line_template, lines_in_range
 from blase.templates.phoenix import read_phoenix, temperature_in_name
@@ -25,6 +28,7 @@ from blase.templates.raw import RawTemplate
 from blase.templates.template import LineTemplate, Template
 
 _EMBEDDED = "embedded:"
+_CHOSEN = ("library:", "phoenix:")
 _EMBEDDED_KINDS = ("star", "telluric")
 _PHYSICAL = {"centre", "strength", "sigma", "gamma"}
 
@@ -48,9 +52,11 @@ def read_template(
     ----------
     source : a path, "embedded:star" or "embedded:telluric" (with "?seed=3" for another realisation), a pair
         (wavelength, flux) of arrays or Quantities, or an object with `spectral_axis` and `flux`, such as
-        those of specutils and gollum (vacuum unless `medium` says otherwise). Files: PHOENIX-ACES FITS, FITS
-        table, npz (`wave_vac` with `norm` or `flux`), npy, text, CSV, ECSV, IPAC; as line lists VALD, MOOG,
-        Kurucz, CSV, ECSV.
+        those of specutils and gollum (vacuum unless `medium` says otherwise); or a choice by parameters,
+        "library:FOLDER?teff=3900&logg=4.5&feh=0" (the nearest file of a folder) and
+        "phoenix:?teff=3900&logg=4.5&feh=0" (the nearest point of the PHOENIX-ACES grid). Files: PHOENIX-ACES
+        FITS, FITS table, npz (`wave_vac` with `norm` or `flux`), npy, text, CSV, ECSV, IPAC; as line lists
+        VALD, MOOG, Kurucz, CSV, ECSV.
     wavelength_file : of a PHOENIX spectrum, where it is not found by itself.
     wavelength_unit, medium : override what the file says; required where it does not say (medium: vacuum).
     normalised : whether the flux is over the continuum already, where the file does not say; guessed where
@@ -93,11 +99,16 @@ def read_template(
             wavelength_range=wavelength_range,
             effective_temperature=effective_temperature,
         )
+    chosen = None
+    if isinstance(source, str) and source.startswith(_CHOSEN):
+        source, chosen = _chosen(source)
     path = _locate(Path(source), download)
     with naming(path):
         content = _read(
             path, wavelength_file=wavelength_file, wavelength_range=wavelength_range, download=download
         )
+        if chosen is not None and isinstance(content, RawTemplate):
+            content = content.with_note(chosen)
         return _from_content(
             content,
             path,
@@ -211,6 +222,14 @@ def _from_pair(source: Any, **options: Any) -> Template:
     return template_from_arrays(wavelength, flux, **options)
 
 
+def _chosen(source: str) -> tuple[Path, str]:
+    """The file that "library:FOLDER?teff=..." or "phoenix:?teff=..." names, and a sentence on it."""
+    kind, _, rest = source.partition(":")
+    place, _, query = rest.partition("?")
+    point = parse_point(query, source)
+    return nearest_phoenix(point) if kind == "phoenix" else nearest_file(Path(place), point)
+
+
 def _locate(path: Path, download: bool) -> Path:
     """`path` itself, or the cached or downloaded file of that name where it is one of the PHOENIX grid."""
     if path.is_file():
@@ -268,7 +287,12 @@ def _read(
         return read_npy(path)
     if head.startswith(b"# %ECSV"):
         return _read_ecsv(path)
+    if is_hdf5(head):
+        return read_netcdf(path)
     lines = read_lines(path)
+    grid = find_grid_reader(lines)
+    if grid is not None:
+        return grid(lines, path, wavelength_file)
     reader = find_line_reader(lines)
     return read_text(lines, path) if reader is None else reader(lines, path)
 

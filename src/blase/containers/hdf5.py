@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from blase.errors import InputError
-from blase.instruments.base import FileHead
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
-def is_hdf5(head: FileHead) -> bool:
-    """Whether the file begins as HDF5 does."""
-    return head.start.startswith(_SIGNATURE)
+def is_hdf5(start: bytes) -> bool:
+    """Whether the first bytes of a file are those of HDF5, netCDF 4 included."""
+    return start.startswith(_SIGNATURE)
 
 
 def datasets(path: Path, names: tuple[str, ...], *, optional: tuple[str, ...] = ()) -> dict[str, Any]:
