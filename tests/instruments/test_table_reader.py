@@ -224,3 +224,18 @@ def test_wasp_69(shared_data):
     assert (meta.target, meta.instrument, meta.frame) == ("WASP_69_out_2_before_4", "HPF", "unknown")
     assert meta.resolving_power == 55_000.0 and any("BRVCORR" in line for line in meta.history)
     assert meta.time.isot == "2019-10-19T01:55:34.941"
+
+
+def test_hdf5_with_units_in_attributes(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    wave = np.stack([800.0 + 0.002 * np.arange(80), 810.0 + 0.002 * np.arange(80)])
+    with h5py.File(tmp_path / "s.h5", "w") as file:
+        file["wavelength_vac"], file["flux"], file["error"] = wave, wave * 0 + 5.0, wave * 0 + 0.1
+        file["wavelength_vac"].attrs["unit"] = "nm"
+        file["something_else"] = np.arange(3)
+    spectrum = read_spectrum(tmp_path / "s.h5")
+    np.testing.assert_allclose(spectrum.orders[1].wavelength, wave[1] * 10.0)
+    assert len(spectrum.orders) == 2 and np.all(spectrum.orders[0].uncertainty == 0.1)
+    (tmp_path / "cut.h5").write_bytes((tmp_path / "s.h5").read_bytes()[:900])
+    with pytest.raises(InputError, match="truncated or damaged"):
+        read_spectrum(tmp_path / "cut.h5")

@@ -244,7 +244,7 @@ def test_stable_and_unknown_instruments_are_believed(name: str | None) -> None:
 @pytest.mark.parametrize("name", ["IGRINS", "NIRSPEC", "CRIRES+", "iSHELL", "XSHOOTER", "UVES"])
 def test_other_instruments_have_a_stated_width(name: str) -> None:
     correction, [said] = choose_correction(None, Metadata(instrument=name), anchored=True, n_orders=1)
-    assert correction is not None and correction.degree == 1 and 0.1 <= correction.width <= 2.0
+    assert correction is not None and correction.degree == 1 and 0.1 <= correction.width <= 4.0
     assert name in said and "--wavelength-correction off" in said
 
 

@@ -36,6 +36,16 @@ def all_datasets(path: Path) -> dict[str, Any]:
     """All numeric arrays at the top of an HDF5 file by name; InputError for a damaged file or without
     h5py.
     """
+    return {name: values for name, (values, _) in _contents(path).items()}
+
+
+def units(path: Path) -> dict[str, str]:
+    """What the attributes `unit` or `units` of the arrays say, by name; those without one are left out."""
+    return {name: unit for name, (_, unit) in _contents(path).items() if unit}
+
+
+def _contents(path: Path) -> dict[str, tuple[Any, str]]:
+    """Numeric arrays at the top of the file, with the unit in their attributes or ''."""
     try:
         import h5py
     except ImportError as error:
@@ -49,7 +59,11 @@ def all_datasets(path: Path) -> dict[str, Any]:
     try:
         with h5py.File(path, "r") as file:
             kept = {name: item for name, item in file.items() if isinstance(item, h5py.Dataset)}
-            return {name: np.asarray(item) for name, item in kept.items() if item.dtype.kind in "biuf"}
+            return {
+                name: (np.asarray(item), _unit(item.attrs))
+                for name, item in kept.items()
+                if item.dtype.kind in "biuf"
+            }
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise InputError(
             "the HDF5 file is truncated or damaged",
@@ -58,3 +72,8 @@ def all_datasets(path: Path) -> dict[str, Any]:
             expected="a complete HDF5 file",
             fix="copy or download the file again",
         ) from error
+
+
+def _unit(attributes: Any) -> str:
+    value = attributes.get("unit", attributes.get("units", ""))
+    return value.decode("utf-8", "replace").strip() if isinstance(value, bytes) else str(value).strip()

@@ -86,7 +86,10 @@ WAVELENGTH_UNCERTAINTIES = {
     ),
     "CRIRES": WavelengthUncertainty(0.3, _SLIT),
     "ISHELL": WavelengthUncertainty(0.4, _SLIT),
-    "NIRSPEC": WavelengthUncertainty(1.0, _SLIT),
+    "NIRSPEC": WavelengthUncertainty(
+        4.0, "one pixel: the shift of telluric lines from order to order of one exposure reduced by NSDRP"
+    ),
+    "HIRES": WavelengthUncertainty(0.4, _SLIT),
 }
 """Instruments whose wavelength solutions are corrected in a fit.
 

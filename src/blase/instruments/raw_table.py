@@ -13,8 +13,9 @@ from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 from numpy.typing import NDArray
 
+from blase.containers.hdf5 import all_datasets, units
 from blase.errors import InputError
-from blase.instruments.columns import recognised
+from blase.instruments.columns import NAMES, parse_name, recognised
 from blase.instruments.header import header_values
 
 _MISSING = frozenset({"", "-", "--", "na", "n/a", "null", "none", "nan"})
@@ -79,6 +80,15 @@ def read_fits_table(path: Path) -> RawTable:
         columns = {name: np.array(table.data[name]) for name in table.columns.names}
         units = {c.name: c.unit.strip() for c in table.columns if c.unit and c.unit.strip()}
         return RawTable(path, columns, units, header_values(hdus[0].header, table.header))
+
+
+def read_hdf5(path: Path) -> RawTable:
+    """The arrays at the top of an HDF5 file that have the shape of the first with a name of a wavelength."""
+    columns, stated = all_datasets(path), units(path)
+    first = next((name for name in columns if parse_name(name).base in NAMES["wavelength"]), None)
+    shape = np.shape(columns[first]) if first is not None else None
+    alike = {name: values for name, values in columns.items() if shape is None or np.shape(values) == shape}
+    return RawTable(path, alike, {name: unit for name, unit in stated.items() if name in alike})
 
 
 def read_ecsv(path: Path) -> RawTable:

@@ -1,4 +1,4 @@
-"""One spectrum in one table: FITS binary table, ECSV, CSV or plain text."""
+"""One spectrum in one table: FITS binary table, ECSV, CSV, plain text or HDF5."""
 
 from __future__ import annotations
 
@@ -11,13 +11,21 @@ import numpy as np
 from astropy import units as u
 from numpy.typing import NDArray
 
+from blase.containers.hdf5 import is_hdf5
 from blase.containers.spectrum import EchelleSpectrum, from_arrays
 from blase.errors import BlaseWarning, InputError
 from blase.instruments import header as keywords
 from blase.instruments.base import FileHead, ReadOptions, look, read_content
 from blase.instruments.columns import column_unit, find_columns, parse_name
 from blase.instruments.observation import Observation
-from blase.instruments.raw_table import RawTable, looks_like_table, parse_text, read_ecsv, read_fits_table
+from blase.instruments.raw_table import (
+    RawTable,
+    looks_like_table,
+    parse_text,
+    read_ecsv,
+    read_fits_table,
+    read_hdf5,
+)
 
 _ECSV = "# %ECSV"
 _FRAMES = {
@@ -34,7 +42,8 @@ class TableReader:
     """Reader of tables whose columns are recognised by name (see `blase.instruments.columns`).
 
     Columns: wavelength, flux; optionally uncertainty, mask (non-zero: not used) and order or echelle_order
-    (rows of one value make one order). Two-dimensional columns of a FITS table hold one order per table row.
+    (rows of one value make one order). Two-dimensional columns of a FITS table, and two-dimensional datasets
+    of HDF5, hold one order per row.
     """
 
     name = "table"
@@ -43,6 +52,8 @@ class TableReader:
         """Whether there is any table: which columns it has is judged in reading, with a better message."""
         if head.hdus:
             return any(hdu.kind == "table" for hdu in head.hdus)
+        if is_hdf5(head.start):
+            return True
         text = head.text()
         return text is not None and (text.startswith(_ECSV) or looks_like_table(text))
 
@@ -83,6 +94,8 @@ def _load(path: Path) -> RawTable:
     head = look(path)
     if head.hdus:
         return read_fits_table(path)
+    if is_hdf5(head.start):
+        return read_hdf5(path)
     text = head.text()
     if text is None:
         raise InputError(
