@@ -8,8 +8,8 @@ ASPC 52, 467.
 
 Products with this layout: UVES (RED_SCI, MERGED_SCI: the error in a file or extension of its own; UVES
 Pipeline User Manual, section 11), X-shooter (SCI_SLIT_FLUX_MERGE1D: FLUX, ERRS, QUAL in nm; X-shooter
-Pipeline User Manual, section 11), SALT HRS reduced with MIDAS (*we.fits, an extension for each order, and
-*wm.fits; Kniazev, Gvaramadze & Berdnikov 2016, MNRAS 459, 3068), HET HRS and others in multispec.
+Pipeline User Manual, section 11), SALT HRS reduced with MIDAS (`*we.fits`, an extension for each order, and
+`*wm.fits`; Kniazev, Gvaramadze & Berdnikov 2016, MNRAS 459, 3068), HET HRS and others in multispec.
 """
 
 from __future__ import annotations

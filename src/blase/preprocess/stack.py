@@ -20,8 +20,8 @@ FloatArray = NDArray[np.float64]
 def overlap_matrix(target: FloatArray, source: FloatArray) -> sparse.csr_array:
     """(n, m) share of each target pixel that each source pixel covers, from edges (n+1,) and (m+1,).
 
-    W_ij = |target_i and source_j| / |target_i|: rows of pixels that are covered sum to one, and the mean flux
-    density of a pixel is the sum of W_ij f_j.
+    W_ij is the width that pixels i and j share over the width of pixel i: rows of pixels that are covered sum
+    to one, and the mean flux density of a pixel is the sum of W_ij f_j.
     """
     first = np.clip(np.searchsorted(source, target[:-1], side="right") - 1, 0, source.size - 2)
     last = np.clip(np.searchsorted(source, target[1:], side="left") - 1, 0, source.size - 2)
