@@ -287,3 +287,12 @@ def test_template_in_two_units_is_refused(shared_data):
     """The template that viper made for its tests has two rows in Angstrom among rows in nm."""
     with pytest.raises(InputError, match="mixed units"):
         read_spectrum(observed(shared_data, "viper_tests/test_tpl.fits"))
+
+
+def test_ends_of_cr2res_orders_are_masked_and_what_is_left_is_smooth(shared_data):
+    spectrum = read_spectrum(observed(shared_data, "viper_tests/220325_1.fits"))
+    for order in spectrum.orders[9:15]:
+        assert order.mask[:16].all() and order.mask[-16:].all()
+        used = order.flux[~order.mask]
+        for ends, inside in ((used[:10], used[10:60]), (used[-10:], used[-60:-10])):
+            assert np.all(np.abs(ends / np.median(inside) - 1) < 0.35)

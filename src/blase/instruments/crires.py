@@ -13,7 +13,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from astropy.io import fits
+from numpy.typing import NDArray
 
 from blase.containers.spectrum import EchelleSpectrum, from_arrays
 from blase.instruments import header as keywords
@@ -26,6 +28,11 @@ from blase.instruments.sites import PARANAL
 _SPECTRUM = re.compile(r"(?P<order>\d\d)_(?P<trace>\d\d)_SPEC")
 _FLUX_BEFORE = ("Extracted_OPT", "Extracted_RECT", "Extracted_DRACS")
 _SLIT = "ESO INS SLIT1 WID"
+_MASKED = "16 pixels at either end of every chip masked: the extraction runs off the slit there"
+_CHIP, _EDGE = 2048, 16
+"""Pixels of a chip, and how many at either end are masked: there the extraction runs off the tilted slit, and
+in all traces of a real file flux jumps by factors up to three within 13 pixels of an end.
+"""
 
 
 class CriresPlusReader:
@@ -53,7 +60,7 @@ class CriresPlusReader:
             path=str(path),
             flux_unit="",
             **_observation(values, _plus_resolving_power(values)).arguments(
-                [f"read as CRIRES+ (cr2res): vacuum nm, observatory frame; {rows}", *cut],
+                [f"read as CRIRES+ (cr2res): vacuum nm, observatory frame; {rows}", *cut, _MASKED],
                 ["the blaze and the telluric lines are in the flux", *_nodded(values)],
             ),
         )
@@ -73,8 +80,15 @@ def _traces(hdus: fits.HDUList) -> tuple[dict[str, Any], list[str], list[int | N
     if not found:
         raise KeyError("no table with columns OO_TT_SPEC")
     names = ("wavelength", "flux", "uncertainty")
-    columns = {name: [item[5][k] for item in found] for k, name in enumerate(names)}
+    columns: dict[str, Any] = {name: [item[5][k] for item in found] for k, name in enumerate(names)}
+    columns["mask"] = [_ends(len(wave)) for wave in columns["wavelength"]]
     return columns, [item[3] for item in found], [item[4] for item in found]
+
+
+def _ends(n: int) -> NDArray[np.bool_]:
+    """True for the pixels at either end of a whole chip."""
+    i = np.arange(n)
+    return (n == _CHIP) & ((i < _EDGE) | (i >= n - _EDGE))
 
 
 def _nodded(values: dict[str, Any]) -> list[str]:
