@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from astropy import units as u
 from astropy.table import QTable
 
 from blase.results.result import FitResult, OrderFit
+from headless_browser import running_driver
 
 TRIPLES = {"centre_shift": u.km / u.s, "strength": u.AA, "sigma": u.km / u.s, "gamma": u.km / u.s}
 
@@ -142,7 +143,7 @@ def make_template() -> QTable:
     """A template of five samples, uniform in ln(wavelength)."""
     table = QTable()
     table["wavelength"] = np.exp(np.linspace(np.log(8600.0), np.log(8601.0), 5)) * u.AA
-    table["flux"] = np.linspace(0.5, 1.0, 5)
+    table["normalised"] = np.linspace(0.5, 1.0, 5)
     table["continuum"] = np.full(5, 2.0) * u.electron
     table["uncertainty"] = np.full(5, np.nan)
     return table
@@ -174,3 +175,10 @@ def result_factory() -> Callable[..., FitResult]:
 def order_factory() -> Callable[..., OrderFit]:
     """Return the function that makes an order."""
     return make_order
+
+
+@pytest.fixture(scope="session")
+def chromedriver() -> Iterator[str]:
+    """The address of a running driver of a headless Chromium; skips where there is none."""
+    with running_driver() as address:
+        yield address

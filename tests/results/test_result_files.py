@@ -118,7 +118,7 @@ def test_template_keeps_columns_and_units(written: Path, result_factory: Factory
         table, expected = hdus["TEMPLATE"], result_factory().template
         assert table.columns.names == expected.colnames
         assert table.columns["wavelength"].unit == "Angstrom"
-        assert_array_equal(table.data["flux"], expected["flux"])
+        assert_array_equal(table.data["normalised"], expected["normalised"])
 
 
 def test_state_round_trips_even_when_not_contiguous(written: Path, result_factory: Factory) -> None:

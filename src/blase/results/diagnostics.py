@@ -126,7 +126,7 @@ def departure(lines: QTable) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         moved = np.nansum([(change / width) ** 2 for change in changes], axis=0)
         ratio = np.log(column(lines, "strength") / column(lines, "strength_cloned"))
-    size = column(lines, "equivalent_width") * np.sqrt(ratio**2 + moved)
+        size = column(lines, "equivalent_width") * np.sqrt(ratio**2 + moved)
     return np.where(np.isfinite(size), size, np.nan)
 
 

@@ -7,30 +7,31 @@ from dataclasses import dataclass
 from blase.results import report_failures as failures
 from blase.results import report_quality as quality
 from blase.results.diagnostics import residual_distribution
-from blase.results.html import escape, number, paragraph, section
-from blase.results.report_figures import curve_figure, histogram_figure, order_figures
+from blase.results.html import escape, number, section
+from blase.results.report_explorer import explorer, line_explorer, script_elements, script_hash, style
+from blase.results.report_figures import curve_figure, histogram_figure
+from blase.results.report_headline import headline
 from blase.results.report_lines import revised_lines
 from blase.results.report_orders import own_parameters
 from blase.results.report_priors import priors
-from blase.results.report_style import STYLE
 from blase.results.result import FitResult
 
 
 @dataclass(frozen=True)
 class Figures:
-    """The drawn parts of the report as HTML."""
+    """The slow parts of the report as HTML: what is drawn here, and the data that the page draws."""
 
-    orders: list[str]
     histogram: str
     curve: str
+    scripts: str
 
 
 def draw_figures(result: FitResult) -> Figures:
     """Draw everything that the report shows; by far the slowest part of writing it."""
     return Figures(
-        order_figures(result),
         histogram_figure(residual_distribution(result.orders)),
         curve_figure(result.summary.get("regularisation_curve")),
+        script_elements(result),
     )
 
 
@@ -42,18 +43,18 @@ def report_html(result: FitResult) -> str:
 def render(result: FitResult, figures: Figures) -> str:
     """Put the report together from a result and its figures."""
     sections = {
-        "fitted": ("What was fitted", quality.fitted(result)),
+        "figures": ("The fit along wavelength", explorer(result)),
+        "lines": ("Lines, and how far they departed from theory", _lines(result)),
         "parameters": ("Parameters", quality.parameters(result.summary) + own_parameters(result.summary)),
         "quality": ("How good the fit is", quality.quality(result)),
         "priors": ("How far lines may depart from theory", priors(result, figures.curve)),
-        "figures": ("The fit, order by order", figures.orders or [paragraph("No order was fitted.")]),
         "residuals": ("Distribution of the residuals", failures.distribution(result, figures.histogram)),
         "failures": ("Where it fails", failures.failures(result)),
-        "departures": ("Lines that departed most from theory", failures.departures(result)),
         "revised": ("Lines added and dropped", revised_lines(result)),
         "masked": ("Masked pixels", failures.masked(result)),
         "notes": ("Warnings and notes", failures.notes(result.summary)),
         "convergence": ("Convergence", failures.convergence(result)),
+        "fitted": ("What was fitted to what", quality.fitted(result)),
     }
     links = "".join(f'<li><a href="#{key}">{escape(title)}</a></li>' for key, (title, _) in sections.items())
     body = "\n".join(section(key, title, *parts) for key, (title, parts) in sections.items())
@@ -64,15 +65,17 @@ def render(result: FitResult, figures: Figures) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy"
-content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+content="default-src 'none'; style-src 'unsafe-inline'; script-src {script_hash()}">
 <title>{escape(title)}</title>
-<style>{STYLE}</style>
+<style>{style()}</style>
 </head>
 <body>
 <header>
+<button type="button" id="theme" hidden>Colours: as the system</button>
 <h1>{escape(title)}</h1>
 <p class="lead">{escape(_lead(result))}</p>
 {_verdict(result)}
+{headline(result.summary)}
 <nav aria-label="Contents"><ul>{links}</ul></nav>
 </header>
 <main>
@@ -80,9 +83,15 @@ content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
 </main>
 <footer>Written by blasé. The numbers are in summary.json, lines.ecsv, spectrum.fits and template.fits
 beside this page.</footer>
+{figures.scripts}
 </body>
 </html>
 """
+
+
+def _lines(result: FitResult) -> list[str]:
+    """The table of all lines, which needs the scripts, and the few that moved most, which does not."""
+    return [line_explorer() if result.orders else "", *failures.departures(result)]
 
 
 def _title(result: FitResult) -> str:

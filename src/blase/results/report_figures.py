@@ -1,12 +1,9 @@
-"""Figures of the report as HTML: inline SVG that follows the page's colours, PNG where SVG gets too large."""
+"""Figures of the report as HTML: inline SVG that follows the page's colours."""
 
 from __future__ import annotations
 
-import base64
 import io
 import re
-from collections.abc import Callable
-from functools import partial
 
 import matplotlib
 import numpy as np
@@ -16,14 +13,8 @@ from scipy.stats import norm
 from blase.results.curve_figure import draw_curve
 from blase.results.curve_text import Curve
 from blase.results.diagnostics import Distribution
-from blase.results.figure import Palette, plot_fit
+from blase.results.figure import Palette
 from blase.results.html import escape
-from blase.results.result import FitResult, OrderFit
-
-BUDGET = 4_000_000
-"""Largest total size of all order figures [bytes]; the page is to stay below 5 MB."""
-
-_RESOLUTIONS = (110, 80, 55)
 
 _VARIABLES = {
     "ink": "#010101",
@@ -34,29 +25,6 @@ _VARIABLES = {
     "mask": "#010106",
 }
 """Stand-in colours that are replaced by CSS variables once the SVG is drawn."""
-
-
-def order_figures(result: FitResult) -> list[str]:
-    """Return one HTML figure per order, within `BUDGET` bytes in total."""
-    ways: list[Callable[[FitResult, OrderFit], str]] = [
-        _svg_figure,
-        *(partial(_png_figure, dpi=dpi) for dpi in _RESOLUTIONS),
-    ]
-    for way in ways[:-1]:
-        figures = _within_budget(result, way)
-        if figures is not None:
-            return figures
-    return [ways[-1](result, order) for order in result.orders]
-
-
-def _within_budget(result: FitResult, draw: Callable[[FitResult, OrderFit], str]) -> list[str] | None:
-    """Draw every order; None as soon as the average size shows that the budget will not do."""
-    figures: list[str] = []
-    for order in result.orders:
-        figures.append(draw(result, order))
-        if sum(map(len, figures)) > BUDGET * len(figures) / len(result.orders):
-            return None
-    return figures
 
 
 def histogram_figure(distribution: Distribution) -> str:
@@ -97,39 +65,6 @@ def curve_figure(curve: Curve | None) -> str:
     return _wrap(_svg(draw_curve(curve, Palette(**_VARIABLES)), text, salt="curve"), text, css="small")
 
 
-def _draw_order(result: FitResult, order: OrderFit, palette: Palette | None = None) -> Figure:
-    """Draw one order on a transparent figure."""
-    figure = plot_fit(result, order.row, palette=palette)
-    figure.patch.set_alpha(0.0)
-    return figure
-
-
-def _describe(order: OrderFit) -> str:
-    """Say in words what the figure of an order shows."""
-    return (
-        f"Order {order.row}, {order.wavelength[0]:.2f} to {order.wavelength[-1]:.2f} Å. Top: data (grey), "
-        "model (orange) and continuum (dotted). Middle: blurred star (blue) and telluric transmission "
-        "(green, lifted). Bottom: residual over sigma with dashes at ±1; diamonds mark values beyond the "
-        "axis. "
-        f"{int(order.mask.sum())} masked pixels are shaded."
-    )
-
-
-def _svg_figure(result: FitResult, order: OrderFit) -> str:
-    """Return an order's figure as inline SVG."""
-    text = _describe(order)
-    figure = _draw_order(result, order, Palette(**_VARIABLES))
-    return _wrap(_svg(figure, text, salt=f"order-{order.row}"), text, css="order")
-
-
-def _png_figure(result: FitResult, order: OrderFit, dpi: int) -> str:
-    """Return an order's figure as a palette PNG inside the page."""
-    text = _describe(order)
-    data = base64.b64encode(_png(_draw_order(result, order), dpi)).decode("ascii")
-    image = f'<img src="data:image/png;base64,{data}" alt="{escape(text)}">'
-    return _wrap(image, text, css="paper")
-
-
 def _wrap(image: str, caption: str, css: str) -> str:
     """Return a figure element."""
     return (
@@ -150,14 +85,3 @@ def _svg(figure: Figure, label: str, salt: str) -> str:
     for name, colour in _VARIABLES.items():
         text = text.replace(colour, f"var(--{name})")
     return text.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1)
-
-
-def _png(figure: Figure, dpi: int) -> bytes:
-    """Return the figure as a PNG of 64 colours."""
-    from PIL import Image
-
-    raw, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(raw, format="png", dpi=dpi, facecolor="white")
-    raw.seek(0)
-    Image.open(raw).convert("RGB").quantize(64).save(small, format="PNG", optimize=True)
-    return small.getvalue()

@@ -78,6 +78,13 @@ class FitResult:
         entries = {k: v for k, v in self.summary.items() if isinstance(v, dict) and "unit" in v}
         return {k: v["error"] * u.Unit(v["unit"]) for k, v in entries.items() if v["error"] is not None}
 
+    @classmethod
+    def read(cls, directory: str | Path) -> FitResult:
+        """The fit that was written into `directory`; see `blase.results.read`."""
+        from blase.results.read import read_result
+
+        return read_result(directory)
+
     def write(self, directory: str | Path, *, overwrite: bool = False) -> Path:
         """Write every file of the result into `directory` atomically; see `blase.results.files`."""
         from blase.results.files import write_result
