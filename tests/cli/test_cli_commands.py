@@ -41,7 +41,13 @@ def small_result(converged: bool = True) -> FitResult:
         "converged": converged,
     }
     table = QTable({"wavelength": [1.0, 2.0]})
-    return FitResult(summary=summary, lines=QTable({"line_id": [0]}), orders=(), template=table, state={})
+    return FitResult(
+        summary=summary,
+        lines=QTable({"line_id": [0], "origin": ["stellar"]}),
+        orders=(),
+        template=table,
+        state={},
+    )
 
 
 class FakeTemplate(str):

@@ -17,6 +17,7 @@ from blase.cli.clone import clone
 from blase.cli.demo import demo
 from blase.cli.fit import fit
 from blase.cli.info import info
+from blase.cli.lines import lines
 from blase.cli.messages import (
     BAD_INPUT,
     DONE,
@@ -29,6 +30,7 @@ from blase.cli.messages import (
     say_internal,
 )
 from blase.cli.templates import templates
+from blase.cli.plot import plot
 from blase.errors import InputError, NotConvergedError
 
 app = typer.Typer(
@@ -42,7 +44,7 @@ app = typer.Typer(
     "130 interrupted.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for command in (clone, fit, demo, info, bench):
+for command in (clone, fit, demo, info, lines, plot, bench):
     app.command()(command)
 app.add_typer(templates, name="templates")
 

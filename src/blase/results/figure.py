@@ -57,8 +57,8 @@ def plot_fit(
     return axes[0].get_figure(root=True)  # type: ignore[return-value]
 
 
-def plot_order(axes: Sequence[Axes], order: OrderFit, *, palette: Palette | None = None) -> None:
-    """Draw `order` into three axes: data and model, star and telluric, residual over sigma."""
+def plot_order(axes: Sequence[Axes], order: OrderFit, *, palette: Palette | None = None) -> Sequence[Axes]:
+    """Draw `order` into three axes, which it returns: data and model, components, residual over sigma."""
     colours = palette or Palette()
     data, components, residuals = axes
     _draw_data(data, order, colours)
@@ -72,6 +72,7 @@ def plot_order(axes: Sequence[Axes], order: OrderFit, *, palette: Palette | None
     data.set_xlim(order.wavelength[0], order.wavelength[-1])
     data.set_title(f"Order {order.row}", color=colours.ink, loc="left", fontsize=11)
     residuals.set_xlabel("vacuum wavelength [Å]", color=colours.ink)
+    return axes
 
 
 def find_order(result: FitResult, row: int | None) -> OrderFit:
