@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +17,7 @@ from typer.exceptions import TyperException
 from blase.cli.bench import bench
 from blase.cli.clone import clone
 from blase.cli.demo import demo
+from blase.cli.doctor import doctor
 from blase.cli.fit import fit
 from blase.cli.info import info
 from blase.cli.lines import lines
@@ -35,16 +38,15 @@ from blase.errors import InputError, NotConvergedError
 
 app = typer.Typer(
     name="blase",
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
-    help="Fit échelle spectra line by line, star and atmosphere together.",
     epilog="Exit codes: 0 done, 1 internal error, 2 bad input, 3 not converged (files written), "
     "130 interrupted.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for command in (clone, fit, demo, info, lines, plot, bench):
+for command in (clone, fit, demo, info, lines, plot, bench, doctor):
     app.command()(command)
 app.add_typer(templates, name="templates")
 
@@ -68,7 +70,16 @@ def options(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
-    """Fit échelle spectra line by line, star and atmosphere together."""
+    """Fit échelle spectra line by line, star and atmosphere together.
+
+    \b
+    Examples:
+      blase demo -o demo                        simulate, fit, compare; needs no file
+      blase info spectrum.fits                  what a file holds
+      blase fit spectrum.fits --star template.npz --order 0 -o fit
+      blase lines fit --detection 5 -o lines.csv
+      blase plot fit corner
+    """  # noqa: D301
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -121,6 +132,18 @@ def _say_usage(error: Any) -> None:
         say(f"error: {error}")
     else:
         show(file=sys.stderr)
+        near = nearest_choice(str(getattr(error, "message", "")))
+        if near is not None:
+            say(f"Did you mean {near!r}?")
+
+
+def nearest_choice(message: str) -> str | None:
+    """Of `'x' is not one of 'a', 'b'` the choice that looks like x, None where there is none."""
+    found = re.search(r"('[^']*') is not one of ((?:'[^']*'(?:, )?)+)", message)
+    if found is None:
+        return None
+    close = get_close_matches(found[1].strip("'"), re.findall(r"'([^']*)'", found[2]), n=1, cutoff=0.4)
+    return close[0] if close else None
 
 
 @contextmanager

@@ -28,7 +28,7 @@ _SHAPE = ("centre", "strength", "sigma", "gamma")
 
 
 def find_line(result: FitResult, name: str) -> int:
-    """Row of the line of this name in `result.lines`; `InputError` that names the nearest where there is none."""
+    """Row of the line of this name in `result.lines`; `InputError` with the nearest names where none is."""
     ids = [str(line) for line in result.lines["line_id"]]
     if name in ids:
         return ids.index(name)
