@@ -64,7 +64,7 @@ def bench(
     from blase.containers.json_text import to_line
 
     make = quick_settings if quick else Settings
-    with show_progress(quiet=quiet) as listener:
+    with show_progress(quiet=quiet, verbose=verbose) as listener:
         numbers = run_benchmark(
             make(star=star, wavelength_range=span, epochs=epochs),
             wavelength_file=wavelength_file,

@@ -11,6 +11,7 @@ from blase.cli.messages import NOT_CONVERGED, say
 from blase.cli.options import (
     DownloadOption,
     JsonOption,
+    LogOption,
     MediumOption,
     OutputOption,
     OverwriteOption,
@@ -24,6 +25,7 @@ from blase.cli.options import (
     parse_template_resolving_power,
 )
 from blase.cli.progress import both, show_progress
+from blase.cli.progress_log import log_progress
 from blase.cli.summary_text import read_summary
 from blase.cli.timing import StageClock
 
@@ -60,6 +62,7 @@ def clone(
     download: DownloadOption = False,
     overwrite: OverwriteOption = False,
     json: JsonOption = False,
+    log: LogOption = None,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -82,8 +85,11 @@ def clone(
     from blase.cloning import clone_template
     from blase.templates import read_template
 
-    with show_progress(quiet=quiet) as listener:
-        listen = both(clock.event, listener)
+    with (
+        show_progress(quiet=quiet, verbose=verbose) as listener,
+        log_progress(log, command="clone") as logged,
+    ):
+        listen = both(clock.event, listener, logged)
         listen({"stage": "read", "message": template})
         source = read_template(
             template,

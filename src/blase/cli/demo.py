@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from blase.cli.decisions import decision_lines
 from blase.cli.messages import NOT_CONVERGED, say
-from blase.cli.options import JsonOption, OverwriteOption, QuietOption, SeedOption, VerboseOption
+from blase.cli.options import JsonOption, LogOption, OverwriteOption, QuietOption, SeedOption, VerboseOption
 from blase.cli.progress import both, show_progress
+from blase.cli.progress_log import log_progress
 from blase.cli.summary_text import read_summary
 from blase.cli.timing import StageClock
 
@@ -21,6 +23,7 @@ def demo(
     seed: SeedOption = 0,
     overwrite: OverwriteOption = False,
     json: JsonOption = False,
+    log: LogOption = None,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -38,11 +41,16 @@ def demo(
     from blase.pipeline import run_demo
     from blase.results.files import write_result
 
-    with show_progress(quiet=quiet) as listener:
-        listen = both(clock.event, listener)
+    with (
+        show_progress(quiet=quiet, verbose=verbose) as listener,
+        log_progress(log, command="demo") as logged,
+    ):
+        listen = both(clock.event, listener, logged)
         shown = run_demo(seed=seed, progress=listen)
         listen({"stage": "write", "message": str(output)})
         write_result(shown.result, output, overwrite=overwrite, late_summary=clock.summary)
+    if verbose and not quiet:
+        say("\n".join(decision_lines(read_summary(output))))
     if json:
         from blase.containers.json_text import to_line
 

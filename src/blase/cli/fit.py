@@ -9,6 +9,7 @@ import typer
 
 from blase.cli.checkpoint import check_resume, checkpoint_path, checkpoint_state, say_interrupted
 from blase.cli.components import load_component, refuse_without, template_range
+from blase.cli.decisions import decision_lines
 from blase.cli.messages import NOT_CONVERGED, say
 from blase.cli.options import (
     BervOption,
@@ -18,6 +19,7 @@ from blase.cli.options import (
     FrameOption,
     InstrumentOption,
     JsonOption,
+    LogOption,
     MediumOption,
     OutputOption,
     OverwriteOption,
@@ -53,6 +55,7 @@ from blase.cli.prior_options import (
     parse_priors,
 )
 from blase.cli.progress import both, show_progress
+from blase.cli.progress_log import log_progress
 from blase.cli.summary_text import fit_lines, read_summary
 from blase.cli.timing import StageClock
 
@@ -150,6 +153,7 @@ def fit(
         typer.Option("--resume", help="Go on from the checkpoint that an interrupted run left beside DIR."),
     ] = False,
     json: JsonOption = False,
+    log: LogOption = None,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -193,8 +197,11 @@ def fit(
     from blase.results.files import write_result
 
     try:
-        with show_progress(quiet=quiet) as listener:
-            listen = both(clock.event, listener)
+        with (
+            show_progress(quiet=quiet, verbose=verbose) as listener,
+            log_progress(log, command="fit") as logged,
+        ):
+            listen = both(clock.event, listener, logged)
             listen({"stage": "read", "message": str(spectrum)})
             observed = read_spectrum(
                 spectrum,
@@ -259,7 +266,10 @@ def fit(
         say_interrupted(checkpoint, before)
         raise
     checkpoint.unlink(missing_ok=True)
-    print_summary(read_summary(output), output, json=json)
+    summary = read_summary(output)
+    if verbose and not quiet:
+        say("\n".join(decision_lines(summary)))
+    print_summary(summary, output, json=json)
     if not result.converged:
         say(f"not converged: {result.summary.get('stop_reason')}")
         raise typer.Exit(NOT_CONVERGED)

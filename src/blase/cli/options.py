@@ -170,7 +170,15 @@ OverwriteOption = Annotated[
 ]
 VerboseOption = Annotated[
     bool,
-    typer.Option("-v", "--verbose", callback=_set_verbose, help="Show the traceback of an internal error."),
+    typer.Option(
+        "-v", "--verbose", callback=_set_verbose, help="Say every iteration, what was decided and why."
+    ),
+]
+LogOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--log", metavar="FILE", help="Write progress to FILE as it happens, one JSON object a line."
+    ),
 ]
 QuietOption = Annotated[
     bool, typer.Option("--quiet", callback=_set_quiet, help="Show neither progress nor warnings.")

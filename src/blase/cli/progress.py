@@ -14,10 +14,15 @@ Listener = Callable[[dict[str, Any]], None]
 
 
 @contextmanager
-def show_progress(*, quiet: bool = False) -> Iterator[Listener]:
-    """Yield a function that shows progress events in the way that standard error allows."""
+def show_progress(*, quiet: bool = False, verbose: bool = False) -> Iterator[Listener]:
+    """Yield a function that shows progress events in the way that standard error allows.
+
+    `verbose` shows every iteration on a line of its own, on a terminal too.
+    """
     if quiet:
         yield _ignore
+    elif verbose:
+        yield PlainProgress(verbose=True)
     elif sys.stderr.isatty():
         with _live() as listener:
             yield listener
@@ -36,9 +41,10 @@ def both(*listeners: Listener) -> Listener:
 
 
 class PlainProgress:
-    """One line when a stage begins, and one for every message; iterations are not repeated."""
+    """One line when a stage begins, and one for every message; iterations only where `verbose`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, verbose: bool = False) -> None:
+        self._verbose = verbose
         self._stage: str | None = None
         self._message: str | None = None
 
@@ -47,7 +53,17 @@ class PlainProgress:
         stage, message = str(event["stage"]), event.get("message")
         if stage != self._stage or (message and message != self._message):
             print(f"{stage}: {message}" if message else stage, file=sys.stderr, flush=True)
+        elif self._verbose and event.get("iteration"):
+            print(f"  {iteration_text(event)}", file=sys.stderr, flush=True)
         self._stage, self._message = stage, message
+
+
+def iteration_text(event: Event) -> str:
+    """Return the iteration of an event with its objective and residual, where they are known."""
+    objective, rms = event.get("objective"), event.get("residual_rms")
+    parts = [f"iteration {event['iteration']}"]
+    parts += [f"objective {objective:.8g}"] if objective is not None else []
+    return ", ".join(parts + ([f"residual {100 * rms:.3g} %"] if rms is not None else []))
 
 
 def describe(event: Event) -> str:
@@ -61,7 +77,14 @@ def describe(event: Event) -> str:
 def _live() -> Iterator[Listener]:
     """Yield a listener that keeps one bar per stage on the terminal."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         SpinnerColumn(),
@@ -69,6 +92,8 @@ def _live() -> Iterator[Listener]:
         BarColumn(bar_width=24),
         TextColumn("{task.fields[detail]}", markup=False),
         TimeElapsedColumn(),
+        TextColumn("at most"),
+        TimeRemainingColumn(),
     )
     bars: dict[str, Any] = {}
     with Progress(*columns, console=Console(stderr=True)) as progress:
