@@ -63,9 +63,10 @@ def test_verbose_progress_says_every_iteration(capsys: pytest.CaptureFixture[str
     with show_progress(verbose=True) as listen:
         for event in EVENTS[:2]:
             listen(event)
-            listen(event)
+        listen({"stage": "solve", "iteration": 3, "objective": 1.0, "message": "damping raised"})
     said = capsys.readouterr().err.splitlines()
-    assert said == ["read: a.fits", "solve", "  iteration 1, objective 123.456, residual 2 %"]
+    first = "  iteration 1, objective 123.456, residual 2 %"
+    assert said == ["read: a.fits", "solve", first, "  iteration 3, damping raised"]
     assert iteration_text({"iteration": 3}) == "iteration 3"
 
 
@@ -75,6 +76,7 @@ def test_decisions_are_said_with_their_reason() -> None:
         "notes": ["two pixels are outliers"],
         "line_priors": {
             "stellar_centre": {"shape": "student-t", "width": 1.2, "unit": "km/s", "state": "at upper bound"},
+            "telluric_sigma": {"shape": None, "width": 0.0, "unit": "ln", "state": "frozen"},
             "stellar_strength": {"shape": "laplace", "width": 0.31, "unit": "ln", "state": "learned"},
         },
         "line_search": [{"added": 4, "removed": 1, "dropped": 2, "gain": 38.28, "accepted": True}],
@@ -89,6 +91,7 @@ def test_decisions_are_said_with_their_reason() -> None:
     for part in (
         "prior of stellar_centre: student-t, width 1.2 km/s, at its upper bound",
         "prior of stellar_strength: laplace, width 0.31, learned",
+        "prior of telluric_sigma: frozen: these lines stay at their clone",
         "4 added, 1 of them removed, 2 dropped, ln(evidence) +38.3, taken",
         "errors multiplied by 1.1 to 1.4 (learned)",
     ):

@@ -19,9 +19,7 @@ def decision_lines(summary: Mapping[str, Any]) -> list[str]:
     lines = [f"read: {text}" for text in summary.get("history") or []]
     lines += [f"note: {text}" for text in summary.get("notes") or []]
     for name, prior in (summary.get("line_priors") or {}).items():
-        unit = "" if prior["unit"] == "ln" else f" {prior['unit']}"
-        state = _STATES.get(prior["state"], prior["state"])
-        lines.append(f"prior of {name}: {prior['shape']}, width {prior['width']:.3g}{unit}, {state}")
+        lines.append(f"prior of {name}: {_prior_text(prior)}")
     for number, entry in enumerate(summary.get("line_search") or [], start=1):
         verdict = "taken" if entry["accepted"] else "not taken: the evidence did not grow enough"
         lines.append(
@@ -33,3 +31,12 @@ def decision_lines(summary: Mapping[str, Any]) -> list[str]:
         how = summary.get("noise_inflation_state") or "not said how"
         lines.append(f"errors multiplied by {min(inflation):.3g} to {max(inflation):.3g} ({how})")
     return [*lines, f"stopped: {summary.get('stop_reason')}"]
+
+
+def _prior_text(prior: Mapping[str, Any]) -> str:
+    """Shape, width and state of the prior of a class of lines; frozen classes have no shape."""
+    state = _STATES.get(prior["state"], prior["state"])
+    if prior["shape"] is None:
+        return state
+    unit = "" if prior["unit"] == "ln" else f" {prior['unit']}"
+    return f"{prior['shape']}, width {prior['width']:.3g}{unit}, {state}"

@@ -41,29 +41,35 @@ def both(*listeners: Listener) -> Listener:
 
 
 class PlainProgress:
-    """One line when a stage begins, and one for every message; iterations only where `verbose`."""
+    """One line when a stage begins, with its message; iterations and what they say only where `verbose`."""
 
     def __init__(self, *, verbose: bool = False) -> None:
         self._verbose = verbose
-        self._stage: str | None = None
-        self._message: str | None = None
+        self._said: tuple[str, str | None] | None = None
 
     def __call__(self, event: Event) -> None:
         """Print what is new in `event`."""
         stage, message = str(event["stage"]), event.get("message")
-        if stage != self._stage or (message and message != self._message):
-            print(f"{stage}: {message}" if message else stage, file=sys.stderr, flush=True)
-        elif self._verbose and event.get("iteration"):
-            print(f"  {iteration_text(event)}", file=sys.stderr, flush=True)
-        self._stage, self._message = stage, message
+        if event.get("iteration"):
+            if self._said is None or self._said[0] != stage:
+                self._say(stage, None)
+            if self._verbose:
+                print(f"  {iteration_text(event)}", file=sys.stderr, flush=True)
+        elif (stage, message) != self._said:
+            self._say(stage, message)
+
+    def _say(self, stage: str, message: str | None) -> None:
+        print(f"{stage}: {message}" if message else stage, file=sys.stderr, flush=True)
+        self._said = stage, message
 
 
 def iteration_text(event: Event) -> str:
-    """Return the iteration of an event with its objective and residual, where they are known."""
-    objective, rms = event.get("objective"), event.get("residual_rms")
-    parts = [f"iteration {event['iteration']}"]
-    parts += [f"objective {objective:.8g}"] if objective is not None else []
-    return ", ".join(parts + ([f"residual {100 * rms:.3g} %"] if rms is not None else []))
+    """Return the iteration of an event with what is known of it: objective, residual, message."""
+    objective = event.get("objective")
+    parts = [f"iteration {event['iteration']}", describe(event)]
+    if objective is not None and not event.get("message"):
+        parts.insert(1, f"objective {objective:.8g}")
+    return ", ".join(filter(None, parts))
 
 
 def describe(event: Event) -> str:

@@ -18,8 +18,8 @@ def log_progress(path: Path | None, *, command: str) -> Iterator[Listener]:
     """Yield a function that writes every event to `path`; to nowhere for None. An old log is replaced.
 
     Every line has `time` (UTC), `seconds` since the process started, and `event`: `begin` with the `command`,
-    `progress` with `stage`, `iteration`, `total`, `residual_rms` and `message`, and at last `end`, or `failed`
-    or `interrupted` with the `error`.
+    `progress` with `stage`, `iteration`, `total`, `residual_rms` and `message`, and at last `end`,
+    or `failed` or `interrupted` with the `error`.
 
     Raises `InputError` where the file cannot be written.
     """
