@@ -56,7 +56,7 @@ format: $(STAMP)
 	$(BIN)/ruff format src tests docs benchmarks
 
 docs: $(DOCS_STAMP)
-	rm -rf docs/api
+	rm -rf docs/api docs/_executed
 	$(ONE_THREAD) $(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	@echo "documentation: docs/_build/html/index.html"
 
@@ -76,6 +76,6 @@ $(DOCS_STAMP): $(STAMP)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist docs/_build docs/api demo-output bench-output .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf $(VENV) build dist docs/_build docs/api docs/_executed demo-output bench-output .pytest_cache .mypy_cache .ruff_cache \
 	  .import_linter_cache .hypothesis
 	find src tests -type d -name __pycache__ -prune -exec rm -rf {} +

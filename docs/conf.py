@@ -1,7 +1,11 @@
 """Sphinx configuration. Nothing here needs the network."""
 
 import re
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "blasé"
 author = "blasé developers"
@@ -10,6 +14,7 @@ release = installed_version("blase-echelle")
 version = release
 
 extensions = [
+    "executed",
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
@@ -22,7 +27,7 @@ default_role = "code"
 # A class that its package re-exports has two addresses; either is right as the target of a type hint.
 suppress_warnings = ["ref.python"]
 
-myst_enable_extensions = ["amsmath", "dollarmath"]
+myst_enable_extensions = ["amsmath", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
 autosummary_generate = True
