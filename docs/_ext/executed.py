@@ -5,8 +5,8 @@ shares one namespace. What raises fails the build, so that no example on a page 
     import blase
     ```
 
-The value of a last line that is an expression is shown; a figure of matplotlib is drawn. With `:hide:` nothing
-is shown.
+The value of a last line that is an expression is shown; a figure of matplotlib is drawn.
+With `:hide:` nothing is shown.
 """
 
 from __future__ import annotations

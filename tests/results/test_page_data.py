@@ -17,7 +17,7 @@ from scipy.special import voigt_profile
 from blase.constants import SPEED_OF_LIGHT
 from blase.errors import InputError
 from blase.results import page_data
-from blase.results.page_arrays import MISSING, doubles, flags, halves, levels
+from blase.results.page_arrays import MISSING, doubles, flags, halves, levels, singles
 from blase.results.page_data import observed_centres, page_json
 from blase.results.read import read_result
 from blase.results.report import report_html
@@ -29,7 +29,7 @@ Factory = Callable[..., FitResult]
 
 def decoded(column: dict[str, Any]) -> np.ndarray:
     """What the page makes of a column."""
-    kinds = {"levels": "<u2", "halves": "<f2", "doubles": "<f8", "flags": "u1"}
+    kinds = {"levels": "<u2", "halves": "<f2", "singles": "<f4", "doubles": "<f8", "flags": "u1"}
     raw = np.frombuffer(base64.b64decode(column["data"]), kinds[column["kind"]])
     if column["kind"] != "levels":
         return raw
@@ -45,6 +45,7 @@ def test_arrays_come_back_to_their_stated_precision() -> None:
     fine = np.isfinite(values)
     assert_allclose(back[fine], values[fine], atol=1e-5 * np.ptp(values[fine]))
     assert_allclose(decoded(halves([0.123456, -512.4, 1e9])), [0.123456, -512.4, 65504.0], rtol=1e-3)
+    assert_allclose(decoded(singles([3266.125, np.pi])), [3266.125, np.pi], rtol=1e-7)
     assert_array_equal(decoded(doubles(values[:3])), values[:3])
     assert_array_equal(decoded(flags([True, False, True])), [1, 0, 1])
     assert_array_equal(decoded(levels([2.0, 2.0])), [2.0, 2.0])
@@ -71,7 +72,7 @@ def test_the_page_holds_the_fit_and_no_markup(result_factory: Factory) -> None:
     ratio = decoded(data["orders"][0]["ratio"])
     assert_array_equal(np.isnan(ratio), order.mask)
     assert_allclose(ratio[~order.mask], (order.residual / 5.0)[~order.mask], atol=1e-3)
-    assert_allclose(decoded(data["lines"]["width"]), [19.0, 120.0, 50.0, 9.8], rtol=1e-3)
+    assert_allclose(decoded(data["lines"]["width"]), [19.0, 120.0, 50.0, 9.8], rtol=1e-6)
 
 
 def test_hostile_names_of_lines_stay_text(result_factory: Factory) -> None:

@@ -40,6 +40,11 @@ def halves(values: ArrayLike) -> dict[str, Any]:
     return {"kind": "halves", "data": _text(array.astype("<f2"))}
 
 
+def singles(values: ArrayLike) -> dict[str, Any]:
+    """`values` (n,) as 32-bit floats: seven significant figures."""
+    return {"kind": "singles", "data": _text(np.asarray(values, dtype="<f4"))}
+
+
 def doubles(values: ArrayLike) -> dict[str, Any]:
     """`values` (n,) with all their digits."""
     return {"kind": "doubles", "data": _text(np.asarray(values, dtype="<f8"))}

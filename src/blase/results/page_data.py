@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from blase.containers.json_text import plain
 from blase.functional.doppler import doppler_factor
 from blase.results.diagnostics import column, departure, normalised_residual
-from blase.results.page_arrays import doubles, flags, halves, levels
+from blase.results.page_arrays import doubles, flags, halves, levels, singles
 from blase.results.result import FitResult, OrderFit
 from blase.results.theory import cloned_equivalent_width, theoretical_template, width_departure
 
@@ -25,7 +25,7 @@ LINE_BUDGET = 1_200_000
 """Bytes that all lines may take; beyond, the faintest are left out."""
 _BYTES_PER_PIXEL = 31
 _BYTES_PER_SAMPLE = 8
-_BYTES_PER_LINE = 62
+_BYTES_PER_LINE = 70
 _STATUS = ("cloned", "added", "dropped")
 
 
@@ -149,10 +149,12 @@ def _lines(result: FitResult) -> dict[str, Any]:
     with np.errstate(divide="ignore", invalid="ignore"):
         dex = np.log10(column(lines, "strength") / cloned)
         dex_error = column(lines, "strength_error") / column(lines, "strength") / np.log(10)
-    small = {
+    widths = {
         "width": 1e3 * width,
         "width_error": 1e3 * column(lines, "equivalent_width_error"),
         "width_theory": 1e3 * cloned_equivalent_width(lines),
+    }
+    small = {
         "departure": width_departure(lines),
         "moved": 1e3 * departure(lines),
         "strength_dex": dex,
@@ -176,6 +178,7 @@ def _lines(result: FitResult) -> dict[str, Any]:
         "order": doubles(column(lines, "order")[shown]),
         "blend": doubles(np.nan_to_num(column(lines, "blend")[shown])),
         "neighbours": doubles(np.nan_to_num(column(lines, "blend_id")[shown], nan=-1)),
+        **{name: singles(values[shown]) for name, values in widths.items()},
         **{name: halves(values[shown]) for name, values in small.items()},
     }
 

@@ -21,6 +21,7 @@ function decode(column) {
   const bytes = bytesOf(column.data);
   if (column.kind === 'flags') { return bytes; }
   if (column.kind === 'doubles') { return new Float64Array(bytes.buffer); }
+  if (column.kind === 'singles') { return Float64Array.from(new Float32Array(bytes.buffer)); }
   const words = new Uint16Array(bytes.buffer);
   const out = new Float64Array(words.length);
   for (let i = 0; i < words.length; i += 1) {
