@@ -11,7 +11,7 @@ import pytest
 import blase
 from blase.errors import InputError, naming
 
-FOLDERS = ("cli", "cloning", "containers", "instruments", "pipeline", "preprocess", "templates")
+FOLDERS = ("atmosphere", "cli", "cloning", "containers", "instruments", "pipeline", "preprocess", "templates")
 """What stands between the user and the numbers."""
 
 

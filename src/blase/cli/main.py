@@ -32,8 +32,9 @@ from blase.cli.messages import (
     say,
     say_internal,
 )
-from blase.cli.templates import templates
 from blase.cli.plot import plot
+from blase.cli.telluric import telluric
+from blase.cli.templates import templates
 from blase.errors import InputError, NotConvergedError
 
 app = typer.Typer(
@@ -46,7 +47,7 @@ app = typer.Typer(
     "130 interrupted.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for command in (clone, fit, demo, info, lines, plot, bench, doctor):
+for command in (clone, fit, telluric, demo, info, lines, plot, bench, doctor):
     app.command()(command)
 app.add_typer(templates, name="templates")
 

@@ -1,0 +1,1 @@
+"""The Earth's atmosphere from physics: line lists, layers, transmission."""
