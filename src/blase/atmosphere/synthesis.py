@@ -86,10 +86,10 @@ def synthesise(
     _check_size(wavelength_range, step)
     wavelength = log_grid(*wavelength_range, step=step)
     wavelength = wavelength[wavelength <= wavelength_range[1] * (1 + step / SPEED_OF_LIGHT)]
-    layering = Layering(_profile(profile), altitude=conditions.altitude, n_layers=n_layers)
+    layering = Layering(choose_profile(profile), altitude=conditions.altitude, n_layers=n_layers)
     air = layering.air(conditions)
     limits = 1e8 / wavelength_range[1] - _FAR, 1e8 / wavelength_range[0] + _FAR
-    files = read_line_files(line_lists or [_default_folder()], wavenumber_range=limits)
+    files = read_line_files(line_paths(line_lists), wavenumber_range=limits)
     water = read_continuum(continuum) if isinstance(continuum, str | Path) else continuum
     model = LayeredTransmission(wavelength, lines=files.lines, layering=layering, air=air, continuum=water)
     with torch.no_grad():
@@ -122,14 +122,24 @@ def _check_size(limits: tuple[float, float], step: float) -> None:
         )
 
 
-def _profile(profile: str | Path | Profile | None) -> Profile:
+def line_paths(line_lists: Sequence[str | Path] | None) -> Sequence[str | Path]:
+    """The files named, or the usual folder; `InputError` where there is none, with what to get."""
+    return line_lists or [_default_folder()]
+
+
+def choose_profile(profile: str | Path | Profile | None) -> Profile:
+    """The profile in a file, the one given, or the standard atmosphere."""
     if profile is None:
         return standard_profile()
     return profile if isinstance(profile, Profile) else read_profile(profile)
 
 
 def _profile_name(profile: str | Path | Profile | None) -> str:
-    return _profile(profile).name if profile is None or isinstance(profile, Profile) else Path(profile).name
+    return (
+        choose_profile(profile).name
+        if profile is None or isinstance(profile, Profile)
+        else Path(profile).name
+    )
 
 
 def _default_folder() -> Path:

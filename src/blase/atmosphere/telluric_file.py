@@ -38,7 +38,7 @@ def _describe(header: fits.Header, spectrum: TelluricSpectrum) -> None:
     header["HUMIDITY"] = (round(spectrum.humidity, 6), "[%] relative, at the telescope")
     header["PWV"] = (round(float(air.water), 6), "[mm] precipitable water at the zenith")
     header["AIRMASS"] = (float(air.airmass), "secant of the zenith angle")
-    header["PROFILE"] = (spectrum.profile[:60], "profile of the atmosphere")
+    header["PROFILE"] = (spectrum.profile[:60], "")
     header["WINGS"] = (spectrum.wings, "")
     for name, count in spectrum.n_lines.items():
         header[f"N_{name}"] = (count, f"lines of {name} summed")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.special import voigt_profile
 from torch import Tensor
 
 from blase.atmosphere import line_physics
@@ -17,10 +21,34 @@ from blase.atmosphere.selection import LineGroup, select_lines
 from blase.functional.doppler import doppler_factor
 from blase.functional.optical_depth import Sampling, optical_depth, sampling
 
+FloatArray = NDArray[np.float64]
+
 WATER = "H2O"
 CONTINUUM = "continuum"
 TOLERANCE = 1e-8
 """Optical depth that one line in one layer may lose at the edge of its window; all of them 1e-5 in flux."""
+
+
+@dataclass(frozen=True)
+class SingleLine:
+    """One line in all layers (l,): centre, strength, sigma, gamma [cm^-1]; `wavelength` [vacuum Angstrom]."""
+
+    molecule: str
+    wavelength: float
+    centre: FloatArray
+    strength: FloatArray
+    sigma: FloatArray
+    gamma: FloatArray
+
+    def optical_depth(self, wavenumber: FloatArray, *, wider: float = 1.0) -> FloatArray:
+        """Sum over the layers (n,) at `wavenumber` (n,), all half widths `wider` times what they are."""
+        x = wavenumber[:, None] - self.centre
+        return np.asarray(voigt_profile(x, self.sigma, wider * self.gamma) @ self.strength)
+
+    def reach(self, least: float) -> float:
+        """Distance from the centre [cm^-1] at which its wing falls below an optical depth of `least`."""
+        wing = float(np.sqrt((self.strength * self.gamma).sum() / (np.pi * least)))
+        return max(wing, 8 * float(self.sigma.max() + self.gamma.max()))
 
 
 class LayeredTransmission:
@@ -89,6 +117,25 @@ class LayeredTransmission:
         """exp(-sum of all optical depths), (n,)."""
         depths = self.optical_depth(air, wind_velocity=wind_velocity)
         return torch.exp(-sum(depths.values(), torch.zeros_like(self.wavelength)))
+
+    def single_lines(self, air: Air, *, least: float) -> list[SingleLine]:
+        """Lines inside the range whose integrated optical depth is above `least` [Angstrom]."""
+        gases, found = self.layering.gases(air), []
+        low, high = float(self._wavenumber[0]), float(self._wavenumber[-1])
+        with torch.no_grad():
+            for name in self.molecules:
+                for group in self._groups[name]:
+                    gas = gases[name].merged(group.factor)
+                    shape = (len(group.lines), -1)
+                    parts = {
+                        key: part.reshape(shape).numpy()
+                        for key, part in _voigt_lines(group.lines, gas, 0.0).items()
+                    }
+                    nu = group.lines.wavenumber.numpy()
+                    seen = (parts["strength"].sum(axis=1) * 1e8 / nu**2 > least) & (nu > low) & (nu < high)
+                    for j in np.flatnonzero(seen):
+                        found.append(SingleLine(name, 1e8 / nu[j], **{key: x[j] for key, x in parts.items()}))
+        return found
 
     def _of_gas(self, name: str, gas: GasLayers, wind_velocity: Tensor | float) -> Tensor:
         parts = [

@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 
 from blase.cli.bench import bench
 from blase.cli.clone import clone
+from blase.cli.correct import correct
 from blase.cli.demo import demo
 from blase.cli.doctor import doctor
 from blase.cli.fit import fit
@@ -47,7 +48,7 @@ app = typer.Typer(
     "130 interrupted.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for command in (clone, fit, telluric, demo, info, lines, plot, bench, doctor):
+for command in (clone, fit, telluric, correct, demo, info, lines, plot, bench, doctor):
     app.command()(command)
 app.add_typer(templates, name="templates")
 

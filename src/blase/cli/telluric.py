@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from blase.cli.air_options import (
+    AirmassOption,
+    AltitudeOption,
+    ContinuumOption,
+    FileOption,
+    HumidityOption,
+    LineListOption,
+    PressureOption,
+    ProfileOption,
+    PwvOption,
+    ReplaceOption,
+    SiteOption,
+    TemperatureOption,
+    check_file,
+    telescope_altitude,
+)
 from blase.cli.messages import say
 from blase.cli.options import JsonOption, QuietOption, VerboseOption, WavelengthOption, parse_range
 from blase.errors import InputError
@@ -16,44 +31,22 @@ if TYPE_CHECKING:
 
 
 def telluric(
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="FITS file to write.")],
+    output: FileOption,
     wavelength: WavelengthOption = None,
-    site: Annotated[
-        str | None, typer.Option("--site", metavar="NAME", help="Observatory, for its altitude.")
-    ] = None,
-    altitude: Annotated[
-        float | None, typer.Option("--altitude", metavar="M", help="Altitude of the telescope [m].")
-    ] = None,
-    temperature: Annotated[
-        float | None, typer.Option("--temperature", metavar="K", help="Of the air at the telescope.")
-    ] = None,
-    pressure: Annotated[
-        float | None, typer.Option("--pressure", metavar="HPA", help="Of the air at the telescope.")
-    ] = None,
-    humidity: Annotated[
-        float | None, typer.Option("--humidity", metavar="PERCENT", help="Relative, at the telescope.")
-    ] = None,
-    pwv: Annotated[
-        float | None, typer.Option("--pwv", metavar="MM", help="Precipitable water, instead of humidity.")
-    ] = None,
-    airmass: Annotated[
-        float, typer.Option("--airmass", metavar="X", help="Secant of the zenith angle.")
-    ] = 1.0,
-    line_list: Annotated[
-        list[Path] | None,
-        typer.Option("--line-list", metavar="PATH", help="HITRAN records (.par), or a folder. Repeatable."),
-    ] = None,
-    profile: Annotated[
-        Path | None, typer.Option("--profile", metavar="FILE", help="Profile of the atmosphere.")
-    ] = None,
-    continuum: Annotated[
-        Path | None,
-        typer.Option("--continuum", metavar="FILE", help="Water continuum (MT_CKD); cuts water lines."),
-    ] = None,
+    site: SiteOption = None,
+    altitude: AltitudeOption = None,
+    temperature: TemperatureOption = None,
+    pressure: PressureOption = None,
+    humidity: HumidityOption = None,
+    pwv: PwvOption = None,
+    airmass: AirmassOption = 1.0,
+    line_list: LineListOption = None,
+    profile: ProfileOption = None,
+    continuum: ContinuumOption = None,
     step: Annotated[
         float, typer.Option("--step", metavar="KM_S", min=0.01, help="Spacing of the samples.")
     ] = 0.2,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE.")] = False,
+    overwrite: ReplaceOption = False,
     json: JsonOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
@@ -73,8 +66,8 @@ def telluric(
             expected="a range in vacuum Angstrom",
             fix="give it as in --wavelength 9300 9700",
         )
-    _check_file(output, overwrite)
-    height = _altitude(site, altitude)
+    check_file(output, overwrite=overwrite)
+    height = telescope_altitude(site, altitude)
     from blase.atmosphere.conditions import Conditions
     from blase.atmosphere.synthesis import synthesise
     from blase.atmosphere.telluric_file import write_telluric
@@ -128,31 +121,3 @@ def _print(facts: dict[str, Any], output: str, *, json: bool) -> None:
     print(f"lines                      {lines}")
     print(f"mean transmission          {facts['mean_transmission']:.4f}")
     print(f"written                    {output}")
-
-
-def _altitude(site: str | None, altitude: float | None) -> float:
-    """Altitude [m] from whichever of the two is given."""
-    if (site is None) == (altitude is None):
-        raise InputError(
-            "the altitude of the telescope is not clear",
-            value="neither --site nor --altitude" if site is None else "both --site and --altitude",
-            expected="one of the two",
-            fix="give --site NAME or --altitude METRES",
-        )
-    if altitude is not None:
-        return altitude
-    from blase.atmosphere.sites import site_altitude
-
-    assert site is not None
-    return site_altitude(site)
-
-
-def _check_file(path: Path, overwrite: bool) -> None:
-    if path.exists() and not overwrite:
-        raise InputError(
-            "the output file exists and is kept",
-            path=path,
-            value="an existing file",
-            expected="a name that does not exist yet",
-            fix="give another -o, or --overwrite to replace it",
-        )

@@ -1,0 +1,282 @@
+"""A handful of physical parameters of the air fitted to a spectrum, the star included.
+
+Water, a scale for every other gas, a temperature offset, the wind, the resolving power and the few parameters
+of the source are fitted by damped Gauss-Newton steps on exact derivatives; the continuum of every order is
+linear and solved for at every step (variable projection, Golub & Pereyra 1973, SIAM J. Numer. Anal. 10, 413).
+All lines of a gas share its scale, so that weak ones are learned from strong ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from blase.atmosphere.layers import Air
+from blase.atmosphere.observed_order import Light, ObservedOrder, Values
+from blase.atmosphere.transmission import WATER
+from blase.functional.parallel import map_all
+
+FloatArray = NDArray[np.float64]
+
+PRIOR_WIDTHS = {"log_water": 1.5, "temperature_offset": 5.0, "wind_velocity": 0.3}
+"""Standard deviations of the priors about the starting values: [ln], [K], [km/s]."""
+GAS_PRIOR = 0.1
+"""Of the logarithm of the scale of a well-mixed gas; ozone and carbon monoxide are not well mixed: 0.5."""
+_VARIABLE_GASES = {"O3": 0.5, "CO": 0.5}
+OUTLIER = 6.0
+"""Residual in inflated standard deviations from which a pixel is left out, once the fit has settled."""
+_MAX_STEPS = 40
+_SETTLED = 0.02  # of a standard error
+_WATER_TRIALS = (0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 5.0)
+
+
+@dataclass(frozen=True)
+class OrderState:
+    """One order at the solution, over the scale of its flux; arrays (n_pixels,)."""
+
+    light: Light
+    continuum: FloatArray
+    noise_inflation: float
+    used: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class PhysicalFit:
+    """The fitted parameters: `values`, `errors` and `covariance` in the order of `names`."""
+
+    names: tuple[str, ...]
+    values: Values
+    errors: Values
+    covariance: FloatArray
+    orders: tuple[OrderState, ...]
+    chi2_reduced: float
+    n_steps: int
+    stop_reason: str
+    converged: bool
+
+
+@dataclass
+class _Problem:
+    orders: list[ObservedOrder]
+    air_of: Callable[[dict[str, Tensor]], Air]
+    names: list[str]
+    start: FloatArray
+    width: FloatArray
+    used: list[NDArray[np.bool_]] = field(default_factory=list)
+
+    def values(self, x: FloatArray) -> Values:
+        return dict(zip(self.names, x.tolist(), strict=True))
+
+
+@dataclass
+class _Step:
+    """Normal equations at one place, and how good it is."""
+
+    x: FloatArray
+    cost: float
+    normal: FloatArray
+    gradient: FloatArray
+    states: list[OrderState]
+
+
+def fit_atmosphere(
+    orders: list[ObservedOrder],
+    air: Air,
+    *,
+    resolving_power: float,
+    resolving_power_error: float,
+    wind_velocity: float = 0.0,
+    held: dict[str, float] | None = None,
+) -> PhysicalFit:
+    """Fit the air, the star and the resolving power to all orders together.
+
+    Parameters
+    ----------
+    orders : at least one.
+    air : where the fit starts; pressure, temperature at the telescope and airmass stay.
+    resolving_power, resolving_power_error : lambda / FWHM and the standard deviation of its prior.
+    wind_velocity : of the air in the frame of the data, where the fit starts [km/s].
+    held : parameters that do not move, by name.
+    """
+    problem = _problem(orders, air, resolving_power, resolving_power_error, wind_velocity, held or {})
+    problem.used = [order.used.copy() for order in orders]
+    _guess_water(problem)
+    inflation = np.full(len(orders), np.nan)
+    now = _evaluate(problem, problem.start.copy(), inflation)
+    damping, reason, converged, clipped = 1e-3, f"{_MAX_STEPS} steps were taken", False, False
+    for n_steps in range(1, _MAX_STEPS + 1):  # noqa: B007
+        inflation = np.array([state.noise_inflation for state in now.states])
+        now = _reweighted(problem, now, inflation)
+        step, now, damping = _move(problem, now, inflation, damping)
+        errors = np.sqrt(np.diag(np.linalg.inv(now.normal)))
+        if np.all(np.abs(step) < _SETTLED * errors):
+            if clipped or not _clip(problem, now):
+                reason, converged = f"every parameter moved less than {_SETTLED:g} standard errors", True
+                break
+            clipped = True
+    return _result(problem, now, n_steps, reason, converged)
+
+
+def _problem(
+    orders: list[ObservedOrder],
+    air: Air,
+    resolving_power: float,
+    error: float,
+    wind: float,
+    held: dict[str, float],
+) -> _Problem:
+    molecules = dict.fromkeys(name for order in orders for name in order.molecules)
+    start = {"log_water": float(torch.log(air.water)), "temperature_offset": 0.0, "wind_velocity": wind}
+    width = dict(PRIOR_WIDTHS)
+    for name in molecules:
+        if name != WATER:
+            start[f"log_{name}"], width[f"log_{name}"] = 0.0, _VARIABLE_GASES.get(name, GAS_PRIOR)
+    start["log_resolving_power"] = float(np.log(resolving_power))
+    width["log_resolving_power"] = max(error / resolving_power, 1e-6)
+    for order in orders:
+        for parameter in order.source_parameters():
+            start[parameter.name], width[parameter.name] = parameter.start, parameter.width
+    for name, value in held.items():
+        start[name], width[name] = value, 1e-9
+    names = list(start)
+
+    def air_of(x: dict[str, Tensor]) -> Air:
+        scale = {name: torch.exp(x[f"log_{name}"]) for name in molecules if f"log_{name}" in x}
+        water = torch.exp(x["log_water"])
+        return Air(air.temperature, air.pressure, water, air.airmass, x["temperature_offset"], scale)
+
+    return _Problem(
+        orders, air_of, names, np.array([start[n] for n in names]), np.array([width[n] for n in names])
+    )
+
+
+def _guess_water(problem: _Problem) -> None:
+    """Start at the column of water, of a few, that fits best; optical depths are proportional to it."""
+    k = problem.names.index("log_water")
+    if problem.width[k] < 1e-6:
+        return
+    lights = _lights(problem, problem.start)
+    costs = []
+    for factor in _WATER_TRIALS:
+        cost = 0.0
+        for order, used, light in zip(problem.orders, problem.used, lights, strict=True):
+            depth = -light.slopes["log_water"] / np.maximum(light.both, 1e-3)
+            trial = light.both * np.exp(-np.clip((factor - 1) * depth, -20, 20))
+            continuum = _continuum(order, trial, used)
+            cost += float(
+                np.sum(np.minimum(np.abs((order.flux - continuum * trial) / order.sigma), 30)[used])
+            )
+        costs.append(cost)
+    problem.start = problem.start.copy()
+    problem.start[k] += np.log(_WATER_TRIALS[int(np.argmin(costs))])
+
+
+def _lights(problem: _Problem, x: FloatArray) -> list[Light]:
+    values = problem.values(x)
+    return map_all(lambda order: order.light(values, problem.air_of), problem.orders)
+
+
+def _continuum(order: ObservedOrder, light: FloatArray, used: NDArray[np.bool_]) -> FloatArray:
+    design = (order.basis * light[:, None] / order.sigma[:, None])[used]
+    coefficients = np.linalg.lstsq(design, (order.flux / order.sigma)[used], rcond=None)[0]
+    return np.asarray(order.basis @ coefficients)
+
+
+def _evaluate(problem: _Problem, x: FloatArray, inflation: FloatArray) -> _Step:
+    """Normal equations at `x`; an inflation that is not known yet is taken from the residuals."""
+    states = []
+    for order, used, light, f in zip(
+        problem.orders, problem.used, _lights(problem, x), inflation, strict=True
+    ):
+        continuum = _continuum(order, light.both, used)
+        residual = ((order.flux - continuum * light.both) / order.sigma)[used]
+        freedom = max(int(used.sum()) - order.basis.shape[1], 1)
+        found = max(1.0, float(np.sqrt(np.sum(residual**2) / freedom)))
+        states.append(OrderState(light, continuum, found if np.isnan(f) else float(f), used.copy()))
+    return _assemble(problem, x, states)
+
+
+def _assemble(problem: _Problem, x: FloatArray, states: list[OrderState]) -> _Step:
+    offset = (x - problem.start) / problem.width
+    normal, gradient, cost = np.diag(problem.width**-2.0), -offset / problem.width, float(np.sum(offset**2))
+    for order, state in zip(problem.orders, states, strict=True):
+        columns, residual = _projected(problem, order, state)
+        normal = normal + columns.T @ columns
+        gradient = gradient + columns.T @ residual
+        n = int(state.used.sum())
+        cost += float(residual @ residual) + 2 * n * float(np.log(state.noise_inflation))
+    return _Step(x, cost, normal, gradient, states)
+
+
+def _projected(problem: _Problem, order: ObservedOrder, state: OrderState) -> tuple[FloatArray, FloatArray]:
+    """Columns (m, k) of the parameters and residuals (m,), in standard deviations, without the continuum."""
+    sigma = order.sigma * state.noise_inflation
+    residual = ((order.flux - state.continuum * state.light.both) / sigma)[state.used]
+    zero = np.zeros(len(sigma))
+    columns = np.stack([state.light.slopes.get(name, zero) for name in problem.names], axis=1)
+    columns = (columns * (state.continuum / sigma)[:, None])[state.used]
+    design = (order.basis * (state.light.both / sigma)[:, None])[state.used]
+    basis = np.linalg.qr(design)[0]
+    return columns - basis @ (basis.T @ columns), residual
+
+
+def _reweighted(problem: _Problem, now: _Step, inflation: FloatArray) -> _Step:
+    """The same place with the noise that its residuals have."""
+    states = []
+    for order, state in zip(problem.orders, now.states, strict=True):
+        residual = ((order.flux - state.continuum * state.light.both) / order.sigma)[state.used]
+        freedom = max(int(state.used.sum()) - order.basis.shape[1], 1)
+        f = max(1.0, float(np.sqrt(np.sum(residual**2) / freedom)))
+        states.append(OrderState(state.light, state.continuum, f, state.used))
+    return _assemble(problem, now.x, states)
+
+
+def _move(
+    problem: _Problem, now: _Step, inflation: FloatArray, damping: float
+) -> tuple[FloatArray, _Step, float]:
+    """One accepted step (or none, of length zero), the new place and the damping to go on with."""
+    fixed = np.array([state.noise_inflation for state in now.states])
+    for _ in range(8):
+        damped = now.normal + damping * np.diag(np.diag(now.normal))
+        step = np.clip(np.linalg.solve(damped, now.gradient), -2 * problem.width, 2 * problem.width)
+        trial = _evaluate(problem, now.x + step, fixed)
+        if trial.cost <= now.cost + 1e-9 * abs(now.cost):
+            return step, trial, max(damping / 10, 1e-9)
+        damping = max(damping * 10, 1e-4)
+    return np.zeros_like(now.x), now, damping
+
+
+def _clip(problem: _Problem, now: _Step) -> bool:
+    """Leave out pixels that no telluric explains; whether there were any."""
+    found = False
+    for k, (order, state) in enumerate(zip(problem.orders, now.states, strict=True)):
+        sigma = order.sigma * state.noise_inflation
+        wrong = np.abs(order.flux - state.continuum * state.light.both) > OUTLIER * sigma
+        found |= bool((wrong & problem.used[k]).any())
+        problem.used[k] = problem.used[k] & ~wrong
+    return found
+
+
+def _result(problem: _Problem, now: _Step, n_steps: int, reason: str, converged: bool) -> PhysicalFit:
+    covariance: FloatArray = np.asarray(np.linalg.inv(now.normal), dtype=np.float64)
+    chi2, n = 0.0, 0
+    for order, state in zip(problem.orders, now.states, strict=True):
+        residual = ((order.flux - state.continuum * state.light.both) / order.sigma)[state.used]
+        chi2, n = chi2 + float(residual @ residual), n + len(residual) - order.basis.shape[1]
+    errors = np.sqrt(np.diag(covariance))
+    return PhysicalFit(
+        names=tuple(problem.names),
+        values=problem.values(now.x),
+        errors=problem.values(errors),
+        covariance=covariance,
+        orders=tuple(now.states),
+        chi2_reduced=chi2 / max(n - len(problem.names), 1),
+        n_steps=n_steps,
+        stop_reason=reason,
+        converged=converged,
+    )

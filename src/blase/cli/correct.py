@@ -1,0 +1,170 @@
+"""`blase correct`: fit the air to a spectrum and divide it out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from blase.cli.air_options import (
+    AirmassOption,
+    AltitudeOption,
+    ContinuumOption,
+    FileOption,
+    HumidityOption,
+    LineListOption,
+    PressureOption,
+    ProfileOption,
+    PwvOption,
+    ReplaceOption,
+    SiteOption,
+    TemperatureOption,
+    check_file,
+    telescope_altitude,
+)
+from blase.cli.messages import NOT_CONVERGED, say
+from blase.cli.options import (
+    BervOption,
+    FrameOption,
+    InstrumentOption,
+    JsonOption,
+    MediumOption,
+    QuietOption,
+    ResolvingPowerOption,
+    SkyOption,
+    VerboseOption,
+    WavelengthOption,
+    WavelengthUnitOption,
+    parse_orders,
+    parse_range,
+    parse_resolving_power,
+)
+
+
+def correct(
+    spectrum: Annotated[Path, typer.Argument(metavar="SPECTRUM", help="The observed spectrum.")],
+    output: FileOption,
+    star: Annotated[
+        str,
+        typer.Option(
+            "--star", metavar="hot|CLONE", help="A hot star (black body and hydrogen), or a stellar clone."
+        ),
+    ] = "hot",
+    order: Annotated[
+        str | None,
+        typer.Option("--order", metavar="ROWS", help="Rows as shown by blase info, such as 3,5-8."),
+    ] = None,
+    wavelength: WavelengthOption = None,
+    site: SiteOption = None,
+    altitude: AltitudeOption = None,
+    temperature: TemperatureOption = None,
+    pressure: PressureOption = None,
+    humidity: HumidityOption = None,
+    pwv: PwvOption = None,
+    airmass: AirmassOption = 1.0,
+    line_list: LineListOption = None,
+    profile: ProfileOption = None,
+    continuum: ContinuumOption = None,
+    rv_guess: Annotated[
+        float, typer.Option("--rv-guess", metavar="KM_S", help="Velocity of the star, frame of the data.")
+    ] = 0.0,
+    vsini: Annotated[
+        float, typer.Option("--vsini", min=0.0, metavar="KM_S", help="Rotation of the star, held.")
+    ] = 0.0,
+    continuum_degree: Annotated[
+        int, typer.Option("--continuum-degree", min=0, metavar="N", help="Degree of an order's continuum.")
+    ] = 5,
+    least_transmission: Annotated[
+        float,
+        typer.Option("--least-transmission", min=0.0, max=1.0, metavar="T", help="Mask pixels below it."),
+    ] = 0.05,
+    instrument: InstrumentOption = None,
+    sky: SkyOption = "none",
+    wavelength_unit: WavelengthUnitOption = None,
+    medium: MediumOption = None,
+    frame: FrameOption = None,
+    berv: BervOption = None,
+    resolving_power: ResolvingPowerOption = None,
+    overwrite: ReplaceOption = False,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Correct a spectrum for the air: fit water, gases, temperature, wind; refine lines; divide it out.
+
+    \b
+    Example:
+      blase correct Goldilocks_20210517.spectra.fits --site het --pwv 5 --airmass 1.2 \\
+        --order 1,10-11,27 --line-list hitran/ -o corrected.fits
+    """  # noqa: D301
+    span, rows, power = parse_range(wavelength), parse_orders(order), parse_resolving_power(resolving_power)
+    check_file(output, overwrite=overwrite)
+    height = telescope_altitude(site, altitude)
+    from blase.atmosphere.conditions import Conditions
+    from blase.atmosphere.correct import correct_spectrum
+    from blase.atmosphere.corrected_file import summary, write_correction
+    from blase.instruments import read_spectrum
+
+    conditions = Conditions(height, temperature, pressure, humidity, pwv, airmass)
+    observed = read_spectrum(
+        spectrum,
+        instrument=instrument,
+        wavelength_unit=wavelength_unit,
+        medium=medium,
+        frame=frame,
+        berv=berv,
+        resolving_power=power,
+        sky=sky,
+    )
+    observed = observed if rows is None else observed.select(rows)
+    observed = observed if span is None else observed.crop(*span)
+    correction = correct_spectrum(
+        observed,
+        conditions,
+        source=_source(star, rv_guess, vsini),
+        line_lists=line_list,
+        profile=profile,
+        continuum=continuum,
+        continuum_degree=continuum_degree,
+        least_transmission=least_transmission,
+        progress=None if quiet else say,
+    )
+    write_correction(
+        correction, output, flux_unit=observed.metadata.flux_unit or "", least=least_transmission
+    )
+    _print(summary(correction), str(output), json=json)
+    if not correction.physical.converged:
+        say(f"not converged: {correction.physical.stop_reason}")
+        raise typer.Exit(NOT_CONVERGED)
+
+
+def _source(star: str, velocity: float, vsini: float) -> Any:
+    from blase.atmosphere.source import HotStar, LineSource
+
+    if star == "hot":
+        return HotStar(radial_velocity=velocity)
+    from blase.cloning import Clone
+
+    return LineSource(Clone.read(star).lines, radial_velocity=velocity, vsini=vsini)
+
+
+def _print(facts: dict[str, Any], output: str, *, json: bool) -> None:
+    if json:
+        from blase.containers.json_text import to_line
+
+        print(to_line(facts))
+        say(f"written: {output}")
+        return
+    for name, found in facts["parameters"].items():
+        print(f"{name:<26} {found['value']:.4f} +- {found['error']:.4f}")
+    print(f"precipitable water         {facts['pwv']:.3f} mm")
+    print("order    transmission   pixels   rms      over noise")
+    for order in facts["orders"]:
+        for row in order["quality"]:
+            low, high = row["transmission"]
+            print(
+                f"{order['row']:>5}    {low:.2f} to {high or 1:.2f}   {row['n_pixels']:>6}"
+                f"   {100 * row['residual_rms']:.2f} %   {row['residual_over_noise']:.2f}"
+            )
+    print(f"written                    {output}")
