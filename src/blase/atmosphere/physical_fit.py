@@ -31,7 +31,9 @@ _VARIABLE_GASES = {"O3": 0.5, "CO": 0.5}
 OUTLIER = 6.0
 """Residual in inflated standard deviations from which a pixel is left out, once the fit has settled."""
 _MAX_STEPS = 40
-_SETTLED = 0.02  # of a standard error
+_SETTLED = 0.05  # of a standard error
+_LEAST_GAIN = 0.2  # of chi-square, in one step
+_SLACK = 0.01  # of chi-square, below which a step counts as no worse
 _WATER_TRIALS = (0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 5.0)
 
 
@@ -67,6 +69,7 @@ class _Problem:
     names: list[str]
     start: FloatArray
     width: FloatArray
+    free: NDArray[np.bool_]
     used: list[NDArray[np.bool_]] = field(default_factory=list)
 
     def values(self, x: FloatArray) -> Values:
@@ -112,11 +115,18 @@ def fit_atmosphere(
     for n_steps in range(1, _MAX_STEPS + 1):  # noqa: B007
         inflation = np.array([state.noise_inflation for state in now.states])
         now = _reweighted(problem, now, inflation)
+        before = now.cost
         step, now, damping = _move(problem, now, inflation, damping)
-        errors = np.sqrt(np.diag(np.linalg.inv(now.normal)))
-        if np.all(np.abs(step) < _SETTLED * errors):
+        errors = np.sqrt(np.diag(_covariance(problem, now)))
+        small = bool(np.all(np.abs(step) <= _SETTLED * errors))
+        if small or before - now.cost < _LEAST_GAIN:
             if clipped or not _clip(problem, now):
-                reason, converged = f"every parameter moved less than {_SETTLED:g} standard errors", True
+                converged = True
+                reason = (
+                    f"every parameter moved less than {_SETTLED:g} standard errors"
+                    if small
+                    else f"chi-square fell by less than {_LEAST_GAIN:g}"
+                )
                 break
             clipped = True
     return _result(problem, now, n_steps, reason, converged)
@@ -142,8 +152,9 @@ def _problem(
         for parameter in order.source_parameters():
             start[parameter.name], width[parameter.name] = parameter.start, parameter.width
     for name, value in held.items():
-        start[name], width[name] = value, 1e-9
+        start[name] = value
     names = list(start)
+    free = np.array([name not in held for name in names])
 
     def air_of(x: dict[str, Tensor]) -> Air:
         scale = {name: torch.exp(x[f"log_{name}"]) for name in molecules if f"log_{name}" in x}
@@ -151,14 +162,19 @@ def _problem(
         return Air(air.temperature, air.pressure, water, air.airmass, x["temperature_offset"], scale)
 
     return _Problem(
-        orders, air_of, names, np.array([start[n] for n in names]), np.array([width[n] for n in names])
+        orders,
+        air_of,
+        names,
+        np.array([start[n] for n in names]),
+        np.array([width.get(n, 1.0) for n in names]),
+        free,
     )
 
 
 def _guess_water(problem: _Problem) -> None:
     """Start at the column of water, of a few, that fits best; optical depths are proportional to it."""
     k = problem.names.index("log_water")
-    if problem.width[k] < 1e-6:
+    if not problem.free[k]:
         return
     lights = _lights(problem, problem.start)
     costs = []
@@ -242,13 +258,23 @@ def _move(
     """One accepted step (or none, of length zero), the new place and the damping to go on with."""
     fixed = np.array([state.noise_inflation for state in now.states])
     for _ in range(8):
-        damped = now.normal + damping * np.diag(np.diag(now.normal))
-        step = np.clip(np.linalg.solve(damped, now.gradient), -2 * problem.width, 2 * problem.width)
+        damped = (now.normal + damping * np.diag(np.diag(now.normal)))[np.ix_(problem.free, problem.free)]
+        step = np.zeros_like(now.x)
+        step[problem.free] = np.linalg.solve(damped, now.gradient[problem.free])
+        step = np.clip(step, -2 * problem.width, 2 * problem.width)
         trial = _evaluate(problem, now.x + step, fixed)
-        if trial.cost <= now.cost + 1e-9 * abs(now.cost):
+        if trial.cost <= now.cost + _SLACK:
             return step, trial, max(damping / 10, 1e-9)
         damping = max(damping * 10, 1e-4)
     return np.zeros_like(now.x), now, damping
+
+
+def _covariance(problem: _Problem, now: _Step) -> FloatArray:
+    """Of all parameters (k, k), zero for those that are held."""
+    covariance = np.zeros_like(now.normal)
+    part = np.ix_(problem.free, problem.free)
+    covariance[part] = np.linalg.inv(now.normal[part])
+    return covariance
 
 
 def _clip(problem: _Problem, now: _Step) -> bool:
@@ -263,7 +289,7 @@ def _clip(problem: _Problem, now: _Step) -> bool:
 
 
 def _result(problem: _Problem, now: _Step, n_steps: int, reason: str, converged: bool) -> PhysicalFit:
-    covariance: FloatArray = np.asarray(np.linalg.inv(now.normal), dtype=np.float64)
+    covariance = _covariance(problem, now)
     chi2, n = 0.0, 0
     for order, state in zip(problem.orders, now.states, strict=True):
         residual = ((order.flux - state.continuum * state.light.both) / order.sigma)[state.used]
