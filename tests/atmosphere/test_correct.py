@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from blase.atmosphere.conditions import Conditions
 from blase.atmosphere.correct import Correction, correct_spectrum
-from blase.atmosphere.corrected_file import summary, write_correction
+from blase.atmosphere.corrected_file import summary, write_correction, write_fitted_air
 from blase.atmosphere.hitran import HitranLines
 from blase.atmosphere.layers import Air, Layering
 from blase.atmosphere.observed_order import ObservedOrder
@@ -25,6 +25,7 @@ from blase.containers import EchelleSpectrum, from_arrays
 from blase.containers.line_list import LineList
 from blase.errors import InputError
 from blase.functional.grid import log_grid
+from blase.templates import read_template
 
 POWER, SNR = 60_000.0, 300.0
 BARE = HotStar(upper=3)
@@ -249,6 +250,18 @@ def test_what_is_written(corrected: Correction, tmp_path: Path) -> None:
     facts = summary(corrected)
     assert facts["pwv"] == pytest.approx(np.exp(water))
     assert facts["orders"][0]["quality"]
+
+
+def test_the_fitted_air_is_a_template(corrected: Correction, tmp_path: Path) -> None:
+    """Unblurred, so deeper than what the pixels saw, and of the same equivalent width."""
+    write_fitted_air(corrected, tmp_path / "air.fits")
+    template = read_template(tmp_path / "air.fits")
+    (order,) = corrected.orders
+    assert template.normalised.min() < order.telluric.min()
+    inside = (template.wavelength > order.wavelength[0]) & (template.wavelength < order.wavelength[-1])
+    mean = np.trapezoid(template.normalised[inside], template.wavelength[inside])
+    seen = np.trapezoid(order.telluric, order.wavelength)
+    assert mean == pytest.approx(seen, rel=1e-3)
 
 
 def test_lines_of_hydrogen_are_where_they_are() -> None:

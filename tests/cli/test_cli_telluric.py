@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from scipy.ndimage import gaussian_filter1d
 
 from blase.cli.main import main
 from blase.templates import read_template
@@ -109,3 +110,35 @@ def test_an_existing_file_is_kept(folder: Path, capsys: pytest.CaptureFixture[st
     assert run(folder, "--altitude", "0") == 2
     assert (folder / "out.fits").read_text() == "mine"
     assert run(folder, "--altitude", "0", "--overwrite", "--quiet") == 0
+
+
+def test_correct_runs_from_file_to_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A flat star behind one line of water that is in the list."""
+    assert run(folder, "--altitude", "2000", "--pwv", "4", "--airmass", "1.2", "--step", "0.5") == 0
+    with fits.open(folder / "out.fits") as hdus:
+        table = hdus["TELLURIC"].data
+        wavelength, transmission = table["wavelength"][::8], table["transmission"].reshape(-1)
+    blurred = gaussian_filter1d(transmission, 5.0)[::8]
+    rng = np.random.default_rng(0)
+    rows = np.stack([wavelength, blurred + 0.003 * rng.normal(size=len(wavelength))], axis=1)[5:-5]
+    csv = "wavelength_vac_A,flux,uncertainty\n" + "".join(f"{w:.6f},{f:.6f},0.003\n" for w, f in rows)
+    (folder / "star.csv").write_text(csv)
+    capsys.readouterr()
+    code = main(
+        [
+            *("correct", str(folder / "star.csv"), "-o", str(folder / "free.fits"), "--altitude", "2000"),
+            *("--pwv", "3", "--airmass", "1.2", "--line-list", str(folder / "water.par"), "--json"),
+            *("--frame", "observatory", "--resolving-power", "50000:5000", "--continuum-degree", "1"),
+            *("--template", str(folder / "air.fits")),
+        ]
+    )
+    facts = json.loads(capsys.readouterr().out)
+    assert code == 0
+    water = facts["parameters"]["log_water"]
+    assert abs(water["value"] - np.log(4)) < 4 * water["error"]
+    free = fits.getdata(folder / "free.fits", "ORDER_0")
+    good = ~free["telluric_free_mask"]
+    assert np.abs(free["telluric_free"][good] - 1).max() < 0.05
+    assert read_template(folder / "air.fits").normalised.min() < 0.8
+    again = ["correct", str(folder / "star.csv"), "-o", str(folder / "free.fits"), "--altitude", "2000"]
+    assert main(again) == 2

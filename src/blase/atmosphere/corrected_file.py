@@ -39,6 +39,27 @@ def write_correction(
         fits.HDUList(hdus).writeto(temporary)
 
 
+def write_fitted_air(correction: Correction, path: str | Path) -> None:
+    """Write the unblurred transmission as fitted, all orders, as a template for `blase clone --telluric`.
+
+    Where orders overlap the one of shorter wavelengths counts.
+    """
+    wavelength, transmission = np.zeros(0), np.zeros(0)
+    for order in sorted(correction.orders, key=lambda order: order.wavelength[0]):
+        grid, values = order.refined.grid, order.refined.transmission
+        new = grid > (wavelength[-1] if wavelength.size else 0.0)
+        wavelength = np.concatenate([wavelength, grid[new]])
+        transmission = np.concatenate([transmission, values[new]])
+    columns = [
+        fits.Column("wavelength", "D", unit="Angstrom", array=wavelength),
+        fits.Column("transmission", "D", array=transmission),
+    ]
+    table = fits.BinTableHDU.from_columns(columns, name="TELLURIC")
+    table.header["MEDIUM"] = ("vacuum", "medium of the wavelengths")
+    with atomic_file(path) as temporary:
+        fits.HDUList([fits.PrimaryHDU(), table]).writeto(temporary)
+
+
 def summary(correction: Correction) -> dict[str, Any]:
     """The physical parameters and the quality of every order, for JSON."""
     fit = correction.physical

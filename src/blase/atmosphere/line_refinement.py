@@ -56,6 +56,7 @@ class RefinedOrder:
     used : pixels that were fitted.
     noise_inflation : factor on the errors that the residuals ask for.
     resolving_power : of this order.
+    grid, transmission : unblurred air as refined, (n,) on vacuum Angstrom.
     """
 
     lines: tuple[SingleLine, ...]
@@ -69,6 +70,8 @@ class RefinedOrder:
     used: NDArray[np.bool_]
     noise_inflation: float
     resolving_power: float
+    grid: FloatArray
+    transmission: FloatArray
     converged: bool
 
 
@@ -182,6 +185,8 @@ def refine_lines(
         used=used,
         noise_inflation=inflation,
         resolving_power=float(np.exp(power + x[-1])),
+        grid=order.grid.numpy(),
+        transmission=light / star,
         converged=converged,
     )
 

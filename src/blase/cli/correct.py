@@ -79,6 +79,10 @@ def correct(
         float,
         typer.Option("--least-transmission", min=0.0, max=1.0, metavar="T", help="Mask pixels below it."),
     ] = 0.05,
+    template: Annotated[
+        Path | None,
+        typer.Option("--template", metavar="FILE", help="Also write the air as fitted, to be cloned."),
+    ] = None,
     instrument: InstrumentOption = None,
     sky: SkyOption = "none",
     wavelength_unit: WavelengthUnitOption = None,
@@ -100,10 +104,12 @@ def correct(
     """  # noqa: D301
     span, rows, power = parse_range(wavelength), parse_orders(order), parse_resolving_power(resolving_power)
     check_file(output, overwrite=overwrite)
+    if template is not None:
+        check_file(template, overwrite=overwrite)
     height = telescope_altitude(site, altitude)
     from blase.atmosphere.conditions import Conditions
     from blase.atmosphere.correct import correct_spectrum
-    from blase.atmosphere.corrected_file import summary, write_correction
+    from blase.atmosphere.corrected_file import summary, write_correction, write_fitted_air
     from blase.instruments import read_spectrum
 
     conditions = Conditions(height, temperature, pressure, humidity, pwv, airmass)
@@ -133,6 +139,8 @@ def correct(
     write_correction(
         correction, output, flux_unit=observed.metadata.flux_unit or "", least=least_transmission
     )
+    if template is not None:
+        write_fitted_air(correction, template)
     _print(summary(correction), str(output), json=json)
     if not correction.physical.converged:
         say(f"not converged: {correction.physical.stop_reason}")
