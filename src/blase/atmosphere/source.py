@@ -55,7 +55,7 @@ class HotStar:
     """A star of spectral type A or earlier: a black body with lines of hydrogen and nothing else.
 
     Each line of the Paschen, Brackett and Pfund series is exp(-tau_0 / (1 + (v/w)^2)^(5/4)), whose wings fall
-    as |v|^(-5/2), the law of Holtsmark; depth and width of each are free, the velocity is common.
+    as v^(-5/2), the law of Holtsmark; depth and width of each are free, the velocity is common.
 
     Parameters
     ----------
