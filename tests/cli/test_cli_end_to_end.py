@@ -155,6 +155,8 @@ def check_tables(out: Path, summary: dict[str, Any]) -> None:
         "continuum",
         "residual",
         "telluric_free",
+        "telluric_free_uncertainty",
+        "telluric_free_mask",
     ]
     assert order["wavelength"].unit == u.AA
     assert len(order) == summary["n_pixels"] + summary["n_masked"] == 170

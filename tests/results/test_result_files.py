@@ -84,11 +84,22 @@ def test_spectrum_has_one_table_per_order_with_units(written: Path, result_facto
             assert_array_equal(hdus[1].data[name], getattr(order, name))
         data = hdus[1].data
         assert_array_equal(data["residual"], data["flux"] - data["model"])
+    assert units["telluric_free_uncertainty"] == "electron"
     assert units["wavelength"] == "Angstrom"
     assert [units[n] for n in ("flux", "uncertainty", "model", "continuum", "residual", "telluric_free")] == [
         "electron"
     ] * 6
     assert (units["star"], units["telluric"], units["mask"]) == (None, None, None)
+
+
+def test_what_the_air_took_is_not_recovered(order_factory: Callable[..., OrderFit]) -> None:
+    """Errors grow as transmission falls; below 5 % the pixel is masked."""
+    order = order_factory(0)
+    opaque = np.where(np.arange(len(order.flux)) == 50, 0.04, 0.5)
+    dark = replace(order, model=order.continuum * order.star * opaque, telluric=opaque)
+    assert_array_equal(np.flatnonzero(dark.telluric_free_mask & ~dark.mask), [50])
+    assert dark.telluric_free_mask[dark.mask].all()
+    assert dark.telluric_free_uncertainty[10] == pytest.approx(2 * dark.uncertainty[10])
 
 
 def test_corrected_wavelengths_are_written_as_displacements(

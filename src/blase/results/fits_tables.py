@@ -10,7 +10,7 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.table import QTable
 
-from blase.results.result import FitResult, OrderFit
+from blase.results.result import LEAST_TRANSMISSION, FitResult, OrderFit
 
 SPECTRUM_COMMENTS = (
     "Wavelengths are vacuum Angstrom in the frame named by FRAME.",
@@ -18,6 +18,7 @@ SPECTRUM_COMMENTS = (
     "star * telluric is NOT the model: blurring and products do not commute.",
     "mask is true where a pixel was not fitted. residual = flux - model.",
     "telluric_free = flux * blurred(star) / blurred(star * telluric).",
+    f"telluric_free_mask: masked, or transmission below {LEAST_TRANSMISSION:g}.",
 )
 
 DISPLACEMENT_COMMENT = "wavelength as stated; the true one: wavelength * exp(displacement / c)."
@@ -27,7 +28,15 @@ TEMPLATE_COMMENTS = (
     "not rotated, not blurred, normalised; grid uniform in ln(wavelength).",
 )
 
-_FLUX_COLUMNS = ("flux", "uncertainty", "model", "continuum", "residual", "telluric_free")
+_FLUX_COLUMNS = (
+    "flux",
+    "uncertainty",
+    "model",
+    "continuum",
+    "residual",
+    "telluric_free",
+    "telluric_free_uncertainty",
+)
 _COLUMNS = (
     "wavelength",
     "flux",
@@ -39,6 +48,8 @@ _COLUMNS = (
     "continuum",
     "residual",
     "telluric_free",
+    "telluric_free_uncertainty",
+    "telluric_free_mask",
 )
 
 

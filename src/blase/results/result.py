@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+LEAST_TRANSMISSION = 0.05
+"""Blurred transmission below which the telluric-free spectrum is masked."""
+
+
 @dataclass(frozen=True)
 class OrderFit:
     """One fitted order on its detector pixels; every array has shape (n_pixels,).
@@ -43,6 +47,23 @@ class OrderFit:
     def residual(self) -> np.ndarray:
         """Data minus model, shape (n_pixels,)."""
         return self.flux - self.model
+
+    @property
+    def seen(self) -> np.ndarray:
+        """Blurred transmission that the star's light had, <star telluric> / <star>, shape (n_pixels,)."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self.model / (self.continuum * self.star)
+
+    @property
+    def telluric_free_uncertainty(self) -> np.ndarray:
+        """Of the noise in `telluric_free`, one standard deviation, shape (n_pixels,)."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self.uncertainty / self.seen
+
+    @property
+    def telluric_free_mask(self) -> np.ndarray:
+        """True where nothing is recovered: masked, or transmission below `LEAST_TRANSMISSION`."""
+        return self.mask | ~(self.seen >= LEAST_TRANSMISSION)
 
 
 @dataclass(frozen=True)
