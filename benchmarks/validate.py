@@ -3,8 +3,8 @@
     python benchmarks/validate.py --draws 1000 --jobs 2 -o validate-output
 
 Every draw simulates another star about the embedded template (`blase.simulation` shares no operator with the
-fit) and fits it with `blase.fit_spectrum`: single orders at every signal-to-noise, and whole spectra of the HPF.
-A draw that the folder holds already is not repeated, so that a run goes on where it was stopped, and more draws
+fit) and fits it with `blase.fit_spectrum`: single orders at every signal-to-noise, and whole spectra of the
+HPF. A draw that the folder holds already is not repeated: a run goes on where it was stopped, and more draws
 add to what is there.
 """
 
