@@ -74,10 +74,9 @@ def objective_at_truth(
         assert order.continuum is not None
         level = np.linalg.lstsq(order.continuum.basis.numpy(), own.continuum / p.scale)[0]
         order.continuum.coefficients.data = torch.from_numpy(level)
-        if isinstance(order.log_resolving_power_departure, torch.Tensor):
-            order.log_resolving_power_departure.data.fill_(
-                float(np.log(own.resolving_power / resolving_power))
-            )
+        departure = order.log_resolving_power_departure
+        if isinstance(departure, torch.Tensor):
+            departure.data.fill_(float(np.log(own.resolving_power / resolving_power)))
     return objective
 
 

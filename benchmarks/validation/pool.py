@@ -1,4 +1,4 @@
-"""Make what is not there yet, in processes of one thread each; every result is saved as soon as it is done."""
+"""Make what is not there yet, in processes of one thread each; every result is saved once it is there."""
 
 from __future__ import annotations
 

@@ -132,9 +132,8 @@ def _radial_velocity(found: FloatArray) -> Iterator[Criterion]:
     """Bias, reported error and scatter of radial velocities `found` (n, 4), the latter two over the bound."""
     off = found[:, VALUE] - found[:, TRUTH]
     yield Criterion("mean bias of RV over its error", *_mean(off / found[:, ERROR]), -0.1, 0.1)
-    yield Criterion(
-        "reported error of RV over the bound", *_mean(found[:, ERROR] / found[:, BOUND]), -np.inf, 1.05
-    )
+    ratio = _mean(found[:, ERROR] / found[:, BOUND])
+    yield Criterion("reported error of RV over the bound", *ratio, -np.inf, 1.05)
     squared, error, count = _mean((off / found[:, BOUND]) ** 2)
     scatter = float(np.sqrt(squared))
     yield Criterion("scatter of RV over the bound", scatter, error / (2 * scatter), count, -np.inf, 1.10)
@@ -156,9 +155,8 @@ def _strengths(records: list[Record], group: str, some: Callable[[Record], NDArr
     before = _pooled([_squares(r["template_off_strength"][some(r)]) for r in records])
     ratio = float(np.sqrt(after[0] / before[0]))
     error = 0.5 * ratio * float(np.hypot(after[1] / after[0], before[1] / before[0]))
-    return Criterion(
-        f"error of strengths over the template's, {group} lines", ratio, error, after[2], -np.inf, 1.0
-    )
+    name = f"error of strengths over the template's, {group} lines"
+    return Criterion(name, ratio, error, after[2], -np.inf, 1.0)
 
 
 def _squares(values: FloatArray) -> tuple[float, int]:
