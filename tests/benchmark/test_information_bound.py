@@ -44,7 +44,7 @@ def slope(minus: Simulation, plus: Simulation, step: float) -> np.ndarray:
     return (plus.truth.flux - minus.truth.flux) / (2 * step)
 
 
-def scaled(name: str, factor: float, index: int | slice = slice(None)) -> LineList:
+def scaled(name: str, factor: float, index: int) -> LineList:
     values = getattr(LINES, name).copy()
     values[index] = values[index] * factor
     return replace(LINES, **{name: values})
@@ -59,11 +59,10 @@ def columns_and_widths() -> tuple[np.ndarray, np.ndarray]:
     found[1] = (found[1][0] / (2 * GLOBALS["vsini"]), 1e4)  # vsini squared, as in the fit
     ends = (simulate(resolving_power=GLOBALS["resolving_power"] * np.exp(s * STEP)) for s in (-1, 1))
     found.append((slope(*ends, STEP), RELATIVE_ERROR))
-    kinds = {"strength": (0.5, STAR_WIDTHS.log_strength), "sigma": (0.1, STAR_WIDTHS.log_sigma)}
-    for name, (common, single) in (kinds | {"gamma": (0.5, STAR_WIDTHS.log_gamma)}).items():
-        for index, width in [(slice(None), common), *((j, single) for j in range(len(LINES)))]:
-            ends = (simulate(scaled(name, np.exp(s * STEP), index)) for s in (-1, 1))
-            found.append((slope(*ends, STEP), width))
+    for name in ("strength", "sigma", "gamma"):
+        for j in range(len(LINES)):
+            ends = (simulate(scaled(name, np.exp(s * STEP), j)) for s in (-1, 1))
+            found.append((slope(*ends, STEP), getattr(STAR_WIDTHS, f"log_{name}")))
     for j in range(len(LINES)):
         ends = (simulate(scaled("centre", 1 + s * 0.01 * PER_VELOCITY, j)) for s in (-1, 1))
         found.append((slope(*ends, 0.01), STAR_WIDTHS.centre_shift))

@@ -171,9 +171,20 @@ def test_a_stretch_that_is_always_refused_keeps_a_finite_damping(make_scene):
     stretches = Stretches.single(scene.objective.data.flux.numel(), scene.space.size)
     descent = _Descent(scene.objective, scene.start, stretches)
     for _ in range(200):
-        descent._steer(np.array([-1.0, 1.0]), np.array([1.0, 1.0]), np.array([True, False]))
+        descent._steer(np.array([-1.0, 1.0]), np.array([1.0, 1.0]), np.ones(2), np.array([True, False]))
     assert descent.damping[0] == MOST_DAMPING
     assert np.isfinite(descent.growth).all() and descent.damping[1] < 1.0
+
+
+def test_a_stretch_that_hardly_moves_is_not_damped_for_what_its_neighbour_did(make_scene):
+    scene = make_scene()
+    n = scene.objective.data.flux.numel()
+    stretches = Stretches(np.arange(n) * 3 // n, np.arange(scene.space.size) % 4, 3)
+    descent = _Descent(scene.objective, scene.start, stretches)
+    before = descent.damping.copy()
+    refused, moved = np.array([True, True, False, False]), np.array([0.01, 1.0, 0.02, 5.0])
+    descent._steer(np.array([-1.0, -1.0, 0.5, 1.0]), np.array([0.1, 1.0, 0.5, 2.0]), moved, refused)
+    assert descent.damping[0] <= before[0] < descent.damping[1]
 
 
 def test_who_is_damped_after_a_step_that_gained_nothing(make_scene):

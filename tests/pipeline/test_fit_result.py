@@ -78,7 +78,7 @@ def test_residuals_follow_from_the_order(fitted: FitResult) -> None:
 def test_correlation_is_one(fitted: FitResult) -> None:
     matrix = np.array(fitted.summary["correlation"]["matrix"])
     names = fitted.summary["correlation"]["names"]
-    assert names[:3] == ["radial_velocity", "vsini", "resolving_power"] and len(names) == 4
+    assert names[:3] == ["radial_velocity", "vsini", "resolving_power"] and len(names) == 3
     np.testing.assert_allclose(np.diag(matrix), 1.0)
     np.testing.assert_allclose(matrix, matrix.T, atol=1e-10)
     assert np.linalg.eigvalsh(matrix).min() > 0

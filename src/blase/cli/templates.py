@@ -9,14 +9,18 @@ import typer
 
 templates = typer.Typer(
     no_args_is_help=True,
-    help="List templates: those that need no file, those in the cache, and those of a folder.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
 
 @templates.callback()
 def templates_options() -> None:
-    """List templates: those that need no file, those in the cache, and those of a folder."""
+    """List templates: those that need no file, those in the cache, and those of a folder.
+
+    \b
+    Example:
+      blase templates list ~/phoenix
+    """  # noqa: D301
 
 
 @templates.command(name="list")

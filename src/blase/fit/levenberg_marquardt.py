@@ -16,11 +16,13 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from blase.errors import InputError
+from blase.fit.continuum_step import continuum_step
 from blase.fit.descent import Solution
-from blase.fit.jacobian import jacobian
+from blase.fit.jacobian import Jacobian, jacobian
 from blase.fit.line_columns import FINE_WINDOWS
 from blase.fit.normal_equations import NormalEquations
 from blase.fit.objective import Objective, require_cpu
+from blase.fit.second_order import line_curvature
 from blase.fit.stretches import Stretches
 from blase.model.forward import SpectrumModel
 
@@ -35,8 +37,18 @@ GROWTH = 4.0
 """Factor by which damping grows after a first failure; it doubles with every further one."""
 SLACK = 0.2
 """Share of the average gain of a stretch that it may lose before it is damped."""
+LEAST_SLACK = 0.02
+"""It may always lose this much of ln(posterior), where half a unit is one standard deviation."""
 MENDED = 0.1
 """Stretches that failed are put back where they lost more than this share of what the others won."""
+FLATTEST = 0.2
+"""Least curvature of a parameter along which the data say nothing, where a prior has 1."""
+FAIR = 0.25
+"""What all stretches share is damped less after a step that gained this share of its promise."""
+CONTINUUM_GAIN = 0.05
+"""The continuum follows a step where that gains this share of what the step had promised."""
+HARDLY = 0.1
+"""A stretch that could have gained less than this share of what a neighbour could is not to blame for it."""
 IMMOVABLE = 1e18
 """Damping of what is held at its bound, so that the others do not step as if it moved with them."""
 
@@ -49,11 +61,11 @@ class _Point:
     residuals: Tensor
     share: np.ndarray
 
-    def gradient(self, prior_weight: np.ndarray) -> np.ndarray:
-        """Exact gradient (size,) of the objective."""
+    def gradient(self) -> np.ndarray:
+        """Exact gradient (size,) of half of chi-square."""
         bar = self.residuals.detach()
         (along,) = torch.autograd.grad(self.residuals, self.z, bar, retain_graph=True)
-        return along.numpy() + prior_weight * self.z.detach().numpy()
+        return np.asarray(along.numpy())
 
 
 class _Descent:
@@ -88,12 +100,17 @@ class _Descent:
         """What the objective is at `z`, with the graph that its gradient needs."""
         variable = torch.from_numpy(z.copy()).requires_grad_(True)
         residuals = self.objective.residuals(variable)
-        share = self._share(residuals.detach().numpy(), z)
+        with np.errstate(over="ignore"):  # of a trial that went astray, which will be refused
+            share = self._share(residuals.detach().numpy(), z)
         return _Point(variable, residuals, np.where(np.isfinite(share), share, np.inf))
 
     def _share(self, residuals: np.ndarray, z: np.ndarray) -> np.ndarray:
         """The objective of every stretch, (count + 1,)."""
         return self.stretches.share(residuals, self.objective.space.penalty(torch.from_numpy(z)).numpy())
+
+    def _of_parameters(self, share: np.ndarray) -> np.ndarray:
+        """The sum (count + 1,) of the `share` (size,) of the parameters of every stretch."""
+        return np.bincount(self.stretches.parameter, share, minlength=self.stretches.count + 1)
 
     @property
     def value(self) -> float:
@@ -107,24 +124,32 @@ class _Descent:
         derivative = jacobian(self.model, objective.data, objective.space, windows=self.windows)
         normal = NormalEquations(derivative)
         weight = objective.space.weight(torch.from_numpy(self.z)).numpy()
-        slope = self.here.gradient(weight)
+        along = self.here.gradient()
+        slope = along + weight * self.z
         slope[(self.z <= self.lower) & (slope > 0)] = 0.0
-        while not self._try(normal, slope, weight - 1.0) and self.damping.min() < MOST_DAMPING:
+        bent = line_curvature(self.model, objective.space, along)
+        bent = np.maximum(bent, FLATTEST - weight)
+        while not self._try(normal, slope, weight - 1.0, bent) and self.damping.min() < MOST_DAMPING:
             pass
 
-    def _try(self, normal: NormalEquations, slope: np.ndarray, flatter: np.ndarray) -> bool:
+    def _try(self, normal: NormalEquations, slope: np.ndarray, flatter: np.ndarray, bent: np.ndarray) -> bool:
         """One trial step; whether the objective fell and the step was taken.
 
-        `flatter` (size,) is by how much the curvature of a prior differs from that of a normal one.
+        `flatter` (size,) is by how much the curvature of a prior differs from that of a normal one, `bent`
+        (size,) what the curvature of the lines adds.
         """
         held = (self.z <= self.lower) & (slope == 0)
-        damping = np.where(held, IMMOVABLE, self.damping[self.stretches.parameter] + flatter)
+        damping = np.where(held, IMMOVABLE, self.damping[self.stretches.parameter] + flatter + bent)
         step = -normal.solve(damping, slope)
         trial = np.maximum(self.z + np.clip(step, -LONGEST_STEP, LONGEST_STEP), self.lower)
         trial[held] = self.z[held]
         here = self.here
         predicted = here.residuals.detach().numpy() - normal.derivative.along(trial - self.z)
-        promised = here.share - self._share(predicted, trial)
+        promised = (
+            here.share
+            - self._share(predicted, trial)
+            - self._of_parameters(0.5 * bent * (trial - self.z) ** 2)
+        )
         there = self._evaluate(trial)
         failed = self._failed(here.share - there.share, promised)
         if self._worth_mending(here.share - there.share, failed):
@@ -132,13 +157,25 @@ class _Descent:
             partly = self._evaluate(mended)
             if partly.share.sum() < there.share.sum():
                 trial, there = mended, partly
+        trial, there = self._with_best_continuum(normal.derivative, trial, there, promised)
         gain = here.share - there.share
         accepted = bool(gain.sum() > 0)
         gain[-1], promised[-1] = gain.sum(), promised.sum()  # what is shared is judged by the whole
-        self._steer(gain, promised, failed if accepted else self._to_blame(failed))
+        moved = self._of_parameters(np.abs(slope * step))
+        self._steer(gain, promised, moved, failed if accepted else self._to_blame(failed))
         if accepted:
             self.z, self.here = trial, there
         return accepted
+
+    def _with_best_continuum(
+        self, derivative: Jacobian, z: np.ndarray, point: _Point, promised: np.ndarray
+    ) -> tuple[np.ndarray, _Point]:
+        """A trial with the continuum that suits it best, where that gains much of what was `promised`."""
+        step, gain = continuum_step(derivative, self.objective.space, z, point.residuals.detach().numpy())
+        if gain < CONTINUUM_GAIN * max(float(promised.sum()), 0.0) + LEAST_SLACK:
+            return z, point
+        better = self._evaluate(z + step)
+        return (z + step, better) if better.share.sum() < point.share.sum() else (z, point)
 
     def _worth_mending(self, gain: np.ndarray, failed: np.ndarray) -> bool:
         """Whether those of many stretches that `failed` lost a good part of what the others won."""
@@ -147,7 +184,7 @@ class _Descent:
 
     def _slack(self, promised: np.ndarray) -> float:
         """What a stretch may lose without being blamed: a part of what an average one gains."""
-        return SLACK * max(float(promised.sum()), 0.0) / self.stretches.count
+        return max(SLACK * float(promised.sum()) / self.stretches.count, LEAST_SLACK)
 
     def _failed(self, gain: np.ndarray, promised: np.ndarray) -> np.ndarray:
         """Stretches that lost what they were not meant to lose.
@@ -171,13 +208,31 @@ class _Descent:
             blamed[:] = True
         return blamed
 
-    def _steer(self, gain: np.ndarray, promised: np.ndarray, refused: np.ndarray) -> None:
-        scale = np.maximum(np.abs(promised), max(self._slack(promised), 1e-300))
+    def _steer(self, gain: np.ndarray, promised: np.ndarray, moved: np.ndarray, refused: np.ndarray) -> None:
+        """Raise the damping of what is `refused`, and lower that of what did as it `promised`.
+
+        A stretch that hardly `moved` beside its neighbours only suffers from them: damped for that, again and
+        again, it would never move any more.
+        """
+        scale = np.maximum(np.abs(promised), self._slack(promised))
         ratio = np.clip(1.0 - (promised - gain) / scale, 0.0, 1.0)
         relaxed = self.damping * np.maximum(1 / 3, 1 - (2 * ratio - 1) ** 3)
+        relaxed[-1] = self.damping[-1] / (
+            3.0 if ratio[-1] > FAIR else 1.0
+        )  # stretches fail for reasons of their own
         raised = np.where(refused, self.damping * self.growth, relaxed)
+        raised = np.where(_hardly(moved), np.minimum(raised, self.damping), raised)
         self.damping = np.clip(raised, LEAST_DAMPING, MOST_DAMPING)
         self.growth = np.where(refused, np.minimum(2 * self.growth, MOST_DAMPING), GROWTH)
+
+
+def _hardly(moved: np.ndarray) -> np.ndarray:
+    """Which stretches `moved` (count + 1,) much less than one of their neighbours; never what is shared."""
+    beside = np.zeros_like(moved)
+    beside[:-2] = moved[1:-1]
+    beside[1:-1] = np.maximum(beside[1:-1], moved[:-2])
+    beside[-1] = 0.0
+    return np.asarray(moved < HARDLY * beside)
 
 
 def minimise_structured(
@@ -221,6 +276,7 @@ def _minimise(
     stretches = stretches or Stretches.single(objective.data.flux.numel(), start.numel())
     descent = _Descent(objective, start, stretches, damping, windows)
     history: list[dict[str, Any]] = []
+    enough, small = min(stretches.count, 2), 0  # of several stretches some may lose what others gain
     converged, reason = False, f"{max_iterations} iterations were not enough"
     for iteration in range(1, max_iterations + 1):
         before = descent.value
@@ -228,7 +284,9 @@ def _minimise(
         history.append({"iteration": iteration, "objective": descent.value})
         if progress is not None:
             progress(iteration, descent.value)
-        if before - descent.value < tolerance:
+        gain = before - descent.value
+        small = small + 1 if gain < tolerance else 0
+        if small == enough or gain == 0:
             converged, reason = True, f"the last step gained less than {tolerance:g} in ln(posterior)"
             break
     z = torch.from_numpy(descent.z)

@@ -30,7 +30,7 @@ from blase.model.instrument import LegendreContinuum, LineSpread
 from blase.model.lines import VoigtLines
 from blase.model.star import Star
 from blase.pipeline.added_lines import with_added
-from blase.pipeline.options import CORE_FLOOR, Freedom
+from blase.pipeline.options import CORE_FLOOR, STELLAR_SCALES, Freedom
 from blase.pipeline.order_freedom import (
     Correction,
     correction_module,
@@ -201,13 +201,18 @@ def _resolving_power_is_free(settings: Settings) -> bool:
 
 
 def _scale_priors(model: SpectrumModel, settings: Settings) -> dict[str, Prior]:
-    """Scales shared by all lines of a class, free where single lines of that class are."""
+    """Scales shared by all lines of a class, free where single lines of that class are.
+
+    Those of the star only if asked for: vsini, the resolving power and a width that all lines share can
+    hardly be told apart, and where thousands of lines move the most probable values of these three lie
+    several of their errors from their means.
+    """
     priors: dict[str, Prior] = {}
     for origin, prefix, part in (
         ("stellar", "star", model.star),
         ("telluric", "atmosphere", model.atmosphere),
     ):
-        if part is None:
+        if part is None or (origin == "stellar" and not settings.freedom.is_free(STELLAR_SCALES)):
             continue
         for kind, width in SCALE_PRIORS[origin].items():
             if f"{origin}_{kind}" not in settings.freedom.fixed:

@@ -40,7 +40,9 @@ GROUPS = {
 }
 OF_ORDERS = ("resolving_power_orders", "continuum")
 """What every order has for itself; the first is its departure from the resolving power of all."""
-FREEABLE = ("limb_darkening", "line_spread_shape", "telluric_sigma")
+STELLAR_SCALES = "stellar_scales"
+"""Factors on strength, sigma and gamma that all stellar lines share."""
+FREEABLE = ("limb_darkening", "line_spread_shape", "telluric_sigma", STELLAR_SCALES)
 """Parameters that are fixed unless freed."""
 
 
@@ -64,7 +66,7 @@ def freedom(fix: dict[str, float | None] | None, free: list[str] | None) -> Free
     InputError
         for an unknown name, a value for a class of lines, or a name both fixed and freed.
     """
-    known = [*GLOBALS, *LINE_CLASSES, CORE_FLOOR, *GROUPS, *OF_ORDERS, "line_spread_shape"]
+    known = [*GLOBALS, *LINE_CLASSES, CORE_FLOOR, *GROUPS, *OF_ORDERS, "line_spread_shape", STELLAR_SCALES]
     fixed: dict[str, float | None] = {}
     for name, value in (fix or {}).items():
         require_known(name, known)
