@@ -1,5 +1,6 @@
 """Two ways to fit, one objective: the structured and the general path end at the same optimum."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -12,8 +13,10 @@ from blase.fit.descent import minimise_by_descent
 from blase.fit.jacobian import jacobian
 from blase.fit.levenberg_marquardt import (
     FIRST_DAMPING,
+    GROWTH,
     MOST_DAMPING,
     _Descent,
+    _hardly,
     minimise_structured,
 )
 from blase.fit.normal_equations import NormalEquations
@@ -171,20 +174,47 @@ def test_a_stretch_that_is_always_refused_keeps_a_finite_damping(make_scene):
     stretches = Stretches.single(scene.objective.data.flux.numel(), scene.space.size)
     descent = _Descent(scene.objective, scene.start, stretches)
     for _ in range(200):
-        descent._steer(np.array([-1.0, 1.0]), np.array([1.0, 1.0]), np.ones(2), np.array([True, False]))
+        descent._steer(
+            np.array([-1.0, 1.0]), np.array([1.0, 1.0]), np.zeros(2, dtype=bool), np.array([True, False])
+        )
     assert descent.damping[0] == MOST_DAMPING
     assert np.isfinite(descent.growth).all() and descent.damping[1] < 1.0
 
 
-def test_a_stretch_that_hardly_moves_is_not_damped_for_what_its_neighbour_did(make_scene):
+def test_who_hardly_moves_beside_a_neighbour():
+    found = _hardly(np.array([0.01, 1.0, 0.2, 0.0, 5.0]))
+    np.testing.assert_array_equal(found, [True, False, False, True, False])
+    assert not _hardly(np.array([0.0, 3.0])).any()  # one stretch has no neighbour, and what is shared is none
+
+
+def test_an_innocent_stretch_is_not_damped_and_its_growth_begins_anew(make_scene):
     scene = make_scene()
     n = scene.objective.data.flux.numel()
-    stretches = Stretches(np.arange(n) * 3 // n, np.arange(scene.space.size) % 4, 3)
+    stretches = Stretches(np.arange(n) * 2 // n, np.arange(scene.space.size) % 3, 2)
     descent = _Descent(scene.objective, scene.start, stretches)
+    descent.growth[0] = 1e6
     before = descent.damping.copy()
-    refused, moved = np.array([True, True, False, False]), np.array([0.01, 1.0, 0.02, 5.0])
-    descent._steer(np.array([-1.0, -1.0, 0.5, 1.0]), np.array([0.1, 1.0, 0.5, 2.0]), moved, refused)
+    innocent, refused = np.array([True, False, False]), np.array([False, True, False])
+    descent._steer(np.array([-1.0, -1.0, 1.0]), np.array([0.1, 1.0, 2.0]), innocent, refused)
     assert descent.damping[0] <= before[0] < descent.damping[1]
+    assert descent.growth[0] == GROWTH < descent.growth[1]
+
+
+def test_a_descent_ends_where_no_step_gains_though_a_stretch_has_nothing_to_move(monkeypatch):
+    """All parameters lie in the first stretch; every trial is refused."""
+    objective, _, _ = native_objective()
+    n = objective.data.flux.numel()
+    stretches = Stretches(np.arange(n) * 2 // n, np.zeros(objective.space.size, dtype=np.int64), 2)
+    descent = _Descent(objective, objective.space.pack(objective.model), stretches)
+    stand, before = descent.here, descent.value
+    worse = dataclasses.replace(stand, share=stand.share + 1.0)
+    monkeypatch.setattr(descent, "_evaluate", lambda z: worse)
+    trials = []
+    attempt = descent._try
+    monkeypatch.setattr(descent, "_try", lambda *a: trials.append(1) or len(trials) > 500 or attempt(*a))
+    descent.advance()
+    assert descent.value == before
+    assert len(trials) < 100
 
 
 def test_who_is_damped_after_a_step_that_gained_nothing(make_scene):

@@ -145,11 +145,8 @@ class _Descent:
         trial[held] = self.z[held]
         here = self.here
         predicted = here.residuals.detach().numpy() - normal.derivative.along(trial - self.z)
-        promised = (
-            here.share
-            - self._share(predicted, trial)
-            - self._of_parameters(0.5 * bent * (trial - self.z) ** 2)
-        )
+        extra = self._of_parameters(0.5 * bent * (trial - self.z) ** 2)
+        promised = here.share - self._share(predicted, trial) - extra
         there = self._evaluate(trial)
         failed = self._failed(here.share - there.share, promised)
         if self._worth_mending(here.share - there.share, failed):
@@ -161,8 +158,9 @@ class _Descent:
         gain = here.share - there.share
         accepted = bool(gain.sum() > 0)
         gain[-1], promised[-1] = gain.sum(), promised.sum()  # what is shared is judged by the whole
-        moved = self._of_parameters(np.abs(slope * step))
-        self._steer(gain, promised, moved, failed if accepted else self._to_blame(failed))
+        innocent = _hardly(self._of_parameters(np.abs(slope * step)))
+        guilty = failed & ~innocent
+        self._steer(gain, promised, innocent, guilty if accepted else self._to_blame(guilty))
         if accepted:
             self.z, self.here = trial, there
         return accepted
@@ -208,20 +206,20 @@ class _Descent:
             blamed[:] = True
         return blamed
 
-    def _steer(self, gain: np.ndarray, promised: np.ndarray, moved: np.ndarray, refused: np.ndarray) -> None:
+    def _steer(
+        self, gain: np.ndarray, promised: np.ndarray, innocent: np.ndarray, refused: np.ndarray
+    ) -> None:
         """Raise the damping of what is `refused`, and lower that of what did as it `promised`.
 
-        A stretch that hardly `moved` beside its neighbours only suffers from them: damped for that, again and
-        again, it would never move any more.
+        An `innocent` stretch only suffers from its neighbours: damped for that, again and again, it would
+        never move any more. What all share is not to blame for single stretches that keep no promise.
         """
         scale = np.maximum(np.abs(promised), self._slack(promised))
         ratio = np.clip(1.0 - (promised - gain) / scale, 0.0, 1.0)
         relaxed = self.damping * np.maximum(1 / 3, 1 - (2 * ratio - 1) ** 3)
-        relaxed[-1] = self.damping[-1] / (
-            3.0 if ratio[-1] > FAIR else 1.0
-        )  # stretches fail for reasons of their own
+        relaxed[-1] = self.damping[-1] / 3 if ratio[-1] > FAIR else self.damping[-1]
+        relaxed[innocent] = np.minimum(relaxed, self.damping)[innocent]
         raised = np.where(refused, self.damping * self.growth, relaxed)
-        raised = np.where(_hardly(moved), np.minimum(raised, self.damping), raised)
         self.damping = np.clip(raised, LEAST_DAMPING, MOST_DAMPING)
         self.growth = np.where(refused, np.minimum(2 * self.growth, MOST_DAMPING), GROWTH)
 
