@@ -22,6 +22,7 @@ from blase.atmosphere.physical_fit import PhysicalFit, fit_atmosphere
 from blase.atmosphere.profile import Profile
 from blase.atmosphere.source import HotStar, Source
 from blase.atmosphere.synthesis import choose_profile, line_paths
+from blase.containers.metadata import resolving_power_of
 from blase.containers.order import Order
 from blase.containers.spectrum import EchelleSpectrum
 from blase.errors import InputError
@@ -130,7 +131,7 @@ def correct_spectrum(
     """
     _check_frame(spectrum)
     say = progress or (lambda text: None)
-    power, error = _power(spectrum, resolving_power)
+    power, error = resolving_power_of(spectrum.metadata, resolving_power)
     usable = [order for order in spectrum.orders if (~order.mask).sum() > 10 * (continuum_degree + 1)]
     if not usable:
         raise InputError(
@@ -216,21 +217,6 @@ def _air_at(air: Air, fit: PhysicalFit) -> Air:
 def _near(lines: HitranLines, order: Order) -> HitranLines:
     low, high = 1e8 / order.wavelength[-1] - _FAR, 1e8 / order.wavelength[0] + _FAR
     return lines.take((lines.wavenumber > low) & (lines.wavenumber < high))
-
-
-def _power(spectrum: EchelleSpectrum, given: float | tuple[float, float] | None) -> tuple[float, float]:
-    if given is not None:
-        return given if isinstance(given, tuple) else (given, 0.03 * given)
-    stated, error = spectrum.metadata.resolving_power, spectrum.metadata.resolving_power_error
-    if stated is None:
-        raise InputError(
-            "the resolving power is not known",
-            path=spectrum.metadata.path,
-            value="no resolving power",
-            expected="lambda / FWHM of the line-spread function",
-            fix="pass --resolving-power R[:ERR]",
-        )
-    return stated, error if error is not None else 0.03 * stated
 
 
 def _check_frame(spectrum: EchelleSpectrum) -> None:

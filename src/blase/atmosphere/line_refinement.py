@@ -144,7 +144,7 @@ def refine_lines(
         departure = x[:-1].reshape(-1, _KINDS)
         light = star * np.exp(-np.maximum(base + columns.depth(departure), 0.0))
         design, both = _design(order, columns, light, departure, power + x[-1])
-        continuum = _continuum(order, both, used)
+        continuum = order.continuum(both, used)
         sigma = order.sigma * inflation
         full = np.concatenate([design * continuum, order.basis.T * both]) / sigma
         residual = (order.flux - continuum * both) / sigma
@@ -202,12 +202,6 @@ def _design(
     log_power = torch.tensor(power, dtype=torch.float64)
     both, by_power = order.detect_with_slope(light, log_power)
     return np.concatenate([*parts, by_power[None]]), both
-
-
-def _continuum(order: ObservedOrder, both: FloatArray, used: NDArray[np.bool_]) -> FloatArray:
-    design = (order.basis * both[:, None] / order.sigma[:, None])[used]
-    coefficients = np.linalg.lstsq(design, (order.flux / order.sigma)[used], rcond=None)[0]
-    return np.asarray(order.basis @ coefficients)
 
 
 def _inflation(order: ObservedOrder, model: FloatArray, used: NDArray[np.bool_]) -> float:

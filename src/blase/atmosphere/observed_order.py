@@ -133,6 +133,12 @@ class ObservedOrder:
         seen, slope = torch.func.jvp(lambda x: self._detect(light, x), (log_power,), along)[:2]
         return seen.numpy(), slope.numpy()
 
+    def continuum(self, light: FloatArray, used: NDArray[np.bool_]) -> FloatArray:
+        """The continuum that fits the `used` pixels best behind the blurred `light`, (n_pixels,) each."""
+        design = (self.basis * light[:, None] / self.sigma[:, None])[used]
+        coefficients = np.linalg.lstsq(design, (self.flux / self.sigma)[used], rcond=None)[0]
+        return np.asarray(self.basis @ coefficients)
+
     def _transmission(
         self, values: Values, air_of: Callable[[dict[str, Tensor]], Air]
     ) -> tuple[Tensor, dict[str, Tensor]]:

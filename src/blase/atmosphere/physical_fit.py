@@ -9,7 +9,7 @@ All lines of a gas share its scale, so that weak ones are learned from strong on
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -109,14 +109,12 @@ def fit_atmosphere(
     problem = _problem(orders, air, resolving_power, resolving_power_error, wind_velocity, held or {})
     problem.used = [order.used.copy() for order in orders]
     _guess_water(problem)
-    inflation = np.full(len(orders), np.nan)
-    now = _evaluate(problem, problem.start.copy(), inflation)
+    now = _evaluate(problem, problem.start.copy(), np.ones(len(orders)))
     damping, reason, converged, clipped = 1e-3, f"{_MAX_STEPS} steps were taken", False, False
     for n_steps in range(1, _MAX_STEPS + 1):  # noqa: B007
-        inflation = np.array([state.noise_inflation for state in now.states])
-        now = _reweighted(problem, now, inflation)
+        now = _reweighted(problem, now)
         before = now.cost
-        step, now, damping = _move(problem, now, inflation, damping)
+        step, now, damping = _move(problem, now, damping)
         errors = np.sqrt(np.diag(_covariance(problem, now)))
         small = bool(np.all(np.abs(step) <= _SETTLED * errors))
         if small or before - now.cost < _LEAST_GAIN:
@@ -183,7 +181,7 @@ def _guess_water(problem: _Problem) -> None:
         for order, used, light in zip(problem.orders, problem.used, lights, strict=True):
             depth = -light.slopes["log_water"] / np.maximum(light.both, 1e-3)
             trial = light.both * np.exp(-np.clip((factor - 1) * depth, -20, 20))
-            continuum = _continuum(order, trial, used)
+            continuum = order.continuum(trial, used)
             cost += float(
                 np.sum(np.minimum(np.abs((order.flux - continuum * trial) / order.sigma), 30)[used])
             )
@@ -197,23 +195,13 @@ def _lights(problem: _Problem, x: FloatArray) -> list[Light]:
     return map_all(lambda order: order.light(values, problem.air_of), problem.orders)
 
 
-def _continuum(order: ObservedOrder, light: FloatArray, used: NDArray[np.bool_]) -> FloatArray:
-    design = (order.basis * light[:, None] / order.sigma[:, None])[used]
-    coefficients = np.linalg.lstsq(design, (order.flux / order.sigma)[used], rcond=None)[0]
-    return np.asarray(order.basis @ coefficients)
-
-
 def _evaluate(problem: _Problem, x: FloatArray, inflation: FloatArray) -> _Step:
-    """Normal equations at `x`; an inflation that is not known yet is taken from the residuals."""
-    states = []
-    for order, used, light, f in zip(
-        problem.orders, problem.used, _lights(problem, x), inflation, strict=True
-    ):
-        continuum = _continuum(order, light.both, used)
-        residual = ((order.flux - continuum * light.both) / order.sigma)[used]
-        freedom = max(int(used.sum()) - order.basis.shape[1], 1)
-        found = max(1.0, float(np.sqrt(np.sum(residual**2) / freedom)))
-        states.append(OrderState(light, continuum, found if np.isnan(f) else float(f), used.copy()))
+    """Normal equations at `x` for a noise `inflation` (n_orders,) of the errors."""
+    parts = zip(problem.orders, problem.used, _lights(problem, x), inflation, strict=True)
+    states = [
+        OrderState(light, order.continuum(light.both, used), float(f), used.copy())
+        for order, used, light, f in parts
+    ]
     return _assemble(problem, x, states)
 
 
@@ -241,20 +229,23 @@ def _projected(problem: _Problem, order: ObservedOrder, state: OrderState) -> tu
     return columns - basis @ (basis.T @ columns), residual
 
 
-def _reweighted(problem: _Problem, now: _Step, inflation: FloatArray) -> _Step:
+def _reweighted(problem: _Problem, now: _Step) -> _Step:
     """The same place with the noise that its residuals have."""
-    states = []
-    for order, state in zip(problem.orders, now.states, strict=True):
-        residual = ((order.flux - state.continuum * state.light.both) / order.sigma)[state.used]
-        freedom = max(int(state.used.sum()) - order.basis.shape[1], 1)
-        f = max(1.0, float(np.sqrt(np.sum(residual**2) / freedom)))
-        states.append(OrderState(state.light, state.continuum, f, state.used))
+    states = [
+        replace(state, noise_inflation=_noise(order, state))
+        for order, state in zip(problem.orders, now.states, strict=True)
+    ]
     return _assemble(problem, now.x, states)
 
 
-def _move(
-    problem: _Problem, now: _Step, inflation: FloatArray, damping: float
-) -> tuple[FloatArray, _Step, float]:
+def _noise(order: ObservedOrder, state: OrderState) -> float:
+    """Factor on the errors that the residuals of an order ask for, at least 1."""
+    residual = ((order.flux - state.continuum * state.light.both) / order.sigma)[state.used]
+    freedom = max(residual.size - order.basis.shape[1], 1)
+    return max(1.0, float(np.sqrt(np.sum(residual**2) / freedom)))
+
+
+def _move(problem: _Problem, now: _Step, damping: float) -> tuple[FloatArray, _Step, float]:
     """One accepted step (or none, of length zero), the new place and the damping to go on with."""
     fixed = np.array([state.noise_inflation for state in now.states])
     for _ in range(8):

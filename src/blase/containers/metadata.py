@@ -15,6 +15,8 @@ from blase.containers.units import Medium, require_medium
 from blase.errors import InputError
 
 LOWEST_RESOLVING_POWER, HIGHEST_RESOLVING_POWER = 500.0, 1e6
+DEFAULT_RESOLVING_POWER_ERROR = 0.03
+"""Relative error of a resolving power of which none is stated."""
 """Resolving powers of the spectrographs that blasé is for."""
 Frame = Literal["observatory", "barycentric", "rest", "unknown"]
 
@@ -119,3 +121,33 @@ class Metadata:
                 expected="a standard deviation of lambda / FWHM, e.g. 1500",
                 fix="pass --resolving-power R[:ERR]",
             )
+
+
+def resolving_power_of(metadata: Metadata, given: float | tuple[float, float] | None) -> tuple[float, float]:
+    """Resolving power and its error: as `given`, alone or with an error, else as known of the instrument.
+
+    Raises `InputError` where neither is known, or one is out of range.
+    """
+    if given is None and metadata.resolving_power is None:
+        raise InputError(
+            "the resolving power of the instrument is not known",
+            path=metadata.path,
+            value="none in the file, and none given",
+            expected="lambda/FWHM of the line-spread function",
+            fix="pass --resolving-power R[:ERR] (for instance 55000:1650)",
+        )
+    if given is None:
+        value, error = metadata.resolving_power, metadata.resolving_power_error
+    else:
+        value, error = given if isinstance(given, tuple) else (given, None)
+    assert value is not None
+    require_resolving_power(value, path=metadata.path)
+    if error is not None and not 0 <= error < value:
+        raise InputError(
+            "the error of the resolving power is out of range",
+            path=metadata.path,
+            value=f"{value:g} with error {error:g}",
+            expected="an error from 0 to the resolving power itself",
+            fix="pass --resolving-power R[:ERR]",
+        )
+    return float(value), float(DEFAULT_RESOLVING_POWER_ERROR * value if error is None else error)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from blase.constants import SPEED_OF_LIGHT
 from blase.containers import EchelleSpectrum
-from blase.containers.metadata import Metadata, require_resolving_power
+from blase.containers.metadata import Metadata, resolving_power_of
 from blase.errors import InputError
 from blase.functional.doppler import velocity_from_factor
 from blase.pipeline.options import LINE_CLASSES, Freedom
 
-DEFAULT_RESOLVING_POWER_ERROR = 0.03
 _HIGHEST_DEGREE, _PIXELS_PER_DEGREE = 50, 10
 
 
@@ -55,31 +54,7 @@ def known_resolving_power(
 ) -> tuple[float, float]:
     """Resolving power and its error: given, held fixed, or known of the instrument."""
     held = liberty.fixed.get("resolving_power")
-    if held is not None:
-        given = (held, 0.0)
-    if given is None and metadata.resolving_power is None:
-        raise InputError(
-            "the resolving power of the instrument is not known",
-            path=metadata.path,
-            value="none in the file, and none given",
-            expected="lambda/FWHM of the line-spread function",
-            fix="pass --resolving-power R[:ERR] (for instance 55000:1650)",
-        )
-    if given is None:
-        value, error = metadata.resolving_power, metadata.resolving_power_error
-    else:
-        value, error = given if isinstance(given, tuple) else (given, None)
-    assert value is not None
-    require_resolving_power(value, path=metadata.path)
-    if error is not None and not 0 <= error < value:
-        raise InputError(
-            "the error of the resolving power is out of range",
-            path=metadata.path,
-            value=f"{value:g} with error {error:g}",
-            expected="an error from 0 to the resolving power itself",
-            fix="pass --resolving-power R[:ERR]",
-        )
-    return float(value), float(DEFAULT_RESOLVING_POWER_ERROR * value if error is None else error)
+    return resolving_power_of(metadata, given if held is None else (held, 0.0))
 
 
 def wind_velocity(metadata: Metadata, liberty: Freedom) -> float:
