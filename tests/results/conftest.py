@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from astropy import units as u
 from astropy.table import QTable
 
 from blase.results.result import FitResult, OrderFit
-from headless_browser import running_driver
 
 TRIPLES = {"centre_shift": u.km / u.s, "strength": u.AA, "sigma": u.km / u.s, "gamma": u.km / u.s}
 
@@ -175,10 +174,3 @@ def result_factory() -> Callable[..., FitResult]:
 def order_factory() -> Callable[..., OrderFit]:
     """Return the function that makes an order."""
     return make_order
-
-
-@pytest.fixture(scope="session")
-def chromedriver() -> Iterator[str]:
-    """The address of a running driver of a headless Chromium; skips where there is none."""
-    with running_driver() as address:
-        yield address

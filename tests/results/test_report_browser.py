@@ -21,13 +21,12 @@ def page(
     request: pytest.FixtureRequest,
     result_factory: Callable[..., FitResult],
     tmp_path_factory: pytest.TempPathFactory,
-    chromedriver: str,
 ) -> Iterator[Page]:
     """The report of the hand-made result in a window."""
     path = tmp_path_factory.mktemp("report") / "report.html"
     path.write_text(report_html(result_factory()), encoding="utf-8")
     width, height, dark = SIZES[request.param]
-    with opened(chromedriver, path.as_uri(), width=width, height=height, dark=dark) as window:
+    with opened(path.as_uri(), width=width, height=height, dark=dark) as window:
         yield window
 
 
@@ -224,11 +223,9 @@ def test_the_strip_goes_to_the_order_that_is_chosen(page: Page) -> None:
     assert page.console() == []
 
 
-def test_a_page_without_orders_loads(
-    result_factory: Callable[..., FitResult], tmp_path: Path, chromedriver: str
-) -> None:
+def test_a_page_without_orders_loads(result_factory: Callable[..., FitResult], tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     path.write_text(report_html(result_factory(orders=())), encoding="utf-8")
-    with opened(chromedriver, path.as_uri(), width=800, height=600) as window:
+    with opened(path.as_uri(), width=800, height=600) as window:
         assert window.console() == []
         assert "No order was fitted" in text(window, "main")
