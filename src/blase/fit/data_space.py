@@ -210,13 +210,16 @@ def line_projections(first, length, offset, values, columns):  # type: ignore[no
     out = np.zeros((first.size, 4, columns.shape[1]))
     for j in range(first.size):
         n, at = length[j], offset[j]
-        for m in range(columns.shape[1]):
-            column = columns[first[j] : first[j] + n, m]
-            for k in range(4):
-                total = 0.0
-                for i in range(n):
-                    total += values[at + k * n + i] * column[i]
-                out[j, k, m] = total
+        v0, v1 = values[at : at + n], values[at + n : at + 2 * n]
+        v2, v3 = values[at + 2 * n : at + 3 * n], values[at + 3 * n : at + 4 * n]
+        for i in range(n):
+            row = columns[first[j] + i]
+            a, b, c, d = v0[i], v1[i], v2[i], v3[i]
+            for m in range(row.size):
+                out[j, 0, m] += a * row[m]
+                out[j, 1, m] += b * row[m]
+                out[j, 2, m] += c * row[m]
+                out[j, 3, m] += d * row[m]
     return out
 
 

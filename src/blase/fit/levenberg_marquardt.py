@@ -22,6 +22,7 @@ from blase.fit.jacobian import Jacobian, jacobian
 from blase.fit.line_columns import FINE_WINDOWS
 from blase.fit.normal_equations import NormalEquations
 from blase.fit.objective import Objective, require_cpu
+from blase.fit.order_graphs import OrderGraphs
 from blase.fit.second_order import line_curvature
 from blase.fit.stretches import Stretches
 from blase.model.forward import SpectrumModel
@@ -55,17 +56,15 @@ IMMOVABLE = 1e18
 
 @dataclass(frozen=True)
 class _Point:
-    """Residuals (n_pixels,) at a whitened vector, and the objective of every stretch."""
+    """Residuals at a whitened vector with the graphs that lead there, and the objective of every stretch."""
 
-    z: Tensor
-    residuals: Tensor
+    graphs: OrderGraphs
     share: np.ndarray
 
-    def gradient(self) -> np.ndarray:
-        """Exact gradient (size,) of half of chi-square."""
-        bar = self.residuals.detach()
-        (along,) = torch.autograd.grad(self.residuals, self.z, bar, retain_graph=True)
-        return np.asarray(along.numpy())
+    @property
+    def residuals(self) -> np.ndarray:
+        """(flux - model) / sigma, (n_pixels,)."""
+        return self.graphs.residuals
 
 
 class _Descent:
@@ -98,11 +97,10 @@ class _Descent:
 
     def _evaluate(self, z: np.ndarray) -> _Point:
         """What the objective is at `z`, with the graph that its gradient needs."""
-        variable = torch.from_numpy(z.copy()).requires_grad_(True)
-        residuals = self.objective.residuals(variable)
+        graphs = OrderGraphs.at(self.objective, z)
         with np.errstate(over="ignore"):  # of a trial that went astray, which will be refused
-            share = self._share(residuals.detach().numpy(), z)
-        return _Point(variable, residuals, np.where(np.isfinite(share), share, np.inf))
+            share = self._share(graphs.residuals, z)
+        return _Point(graphs, np.where(np.isfinite(share), share, np.inf))
 
     def _share(self, residuals: np.ndarray, z: np.ndarray) -> np.ndarray:
         """The objective of every stretch, (count + 1,)."""
@@ -124,7 +122,7 @@ class _Descent:
         derivative = jacobian(self.model, objective.data, objective.space, windows=self.windows)
         normal = NormalEquations(derivative)
         weight = objective.space.weight(torch.from_numpy(self.z)).numpy()
-        along = self.here.gradient()
+        along = self.here.graphs.gradient()
         slope = along + weight * self.z
         slope[(self.z <= self.lower) & (slope > 0)] = 0.0
         bent = line_curvature(self.model, objective.space, along)
@@ -144,7 +142,7 @@ class _Descent:
         trial = np.maximum(self.z + np.clip(step, -LONGEST_STEP, LONGEST_STEP), self.lower)
         trial[held] = self.z[held]
         here = self.here
-        predicted = here.residuals.detach().numpy() - normal.derivative.along(trial - self.z)
+        predicted = here.residuals - normal.derivative.along(trial - self.z)
         extra = self._of_parameters(0.5 * bent * (trial - self.z) ** 2)
         promised = here.share - self._share(predicted, trial) - extra
         there = self._evaluate(trial)
@@ -169,7 +167,7 @@ class _Descent:
         self, derivative: Jacobian, z: np.ndarray, point: _Point, promised: np.ndarray
     ) -> tuple[np.ndarray, _Point]:
         """A trial with the continuum that suits it best, where that gains much of what was `promised`."""
-        step, gain = continuum_step(derivative, self.objective.space, z, point.residuals.detach().numpy())
+        step, gain = continuum_step(derivative, self.objective.space, z, point.residuals)
         if gain < CONTINUUM_GAIN * max(float(promised.sum()), 0.0) + LEAST_SLACK:
             return z, point
         better = self._evaluate(z + step)

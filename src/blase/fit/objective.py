@@ -49,9 +49,13 @@ class Objective(Generic[Model]):
 
     def residuals(self, z: Tensor) -> Tensor:
         """(flux - model) / sigma on every pixel, zero where unused, shape (n_pixels,)."""
+        return self.deviations(self.predict(z))
+
+    def deviations(self, model: Tensor) -> Tensor:
+        """(flux - `model`) / sigma of a model flux (n_pixels,), zero where unused."""
         used, zero = self.data.used, torch.zeros_like(self.data.flux)
         sigma = torch.where(used, self.data.sigma, torch.ones_like(zero))  # 0/0 would spoil the gradient
-        return torch.where(used, (self.data.flux - self.predict(z)) / sigma, zero)
+        return torch.where(used, (self.data.flux - model) / sigma, zero)
 
     def __call__(self, z: Tensor) -> Tensor:
         """Scalar objective, differentiable."""

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from blase.constants import SPEED_OF_LIGHT
 from blase.errors import InputError
+from blase.functional import first_calls  # noqa: F401
 
 
 def log_grid(lower: float, upper: float, *, step: float) -> Tensor:

@@ -16,6 +16,8 @@ from typing import TypeVar
 import numba
 import torch
 
+from blase.functional import first_calls  # noqa: F401
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -32,7 +34,13 @@ def thread_count() -> int:
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(thread_count(), thread_name_prefix="blase")
+    """The threads; torch would give each of them a team of its own, and they would wait for each other."""
+    alone = torch.get_num_threads()
+    pool = ThreadPoolExecutor(thread_count(), "blase", initializer=torch.set_num_threads, initargs=(1,))
+    for started in [pool.submit(torch.get_num_threads) for _ in range(thread_count())]:
+        started.result()
+    torch.set_num_threads(alone)
+    return pool
 
 
 def may_split() -> bool:

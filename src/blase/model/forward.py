@@ -155,8 +155,12 @@ class SpectrumModel(nn.Module):
 
     def forward(self) -> Tensor:
         """Expected flux of all orders, concatenated."""
+        return torch.cat(self.by_order())
+
+    def by_order(self) -> list[Tensor]:
+        """Expected flux of every order."""
         parts = (self.star, self.atmosphere, self.line_spread)
-        return torch.cat(map_all(lambda order: order(*parts), self.orders))
+        return map_all(lambda order: order(*parts), self.orders)
 
     def light(self) -> list[OrderLight]:
         """Expected flux and components, order by order."""
