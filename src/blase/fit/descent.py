@@ -11,6 +11,7 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
+from blase.fit.normal_equations import NormalEquations
 from blase.fit.objective import Objective
 
 
@@ -18,7 +19,8 @@ from blase.fit.objective import Objective
 class Solution:
     """Where a solver stopped: whitened vector, objective, whether it converged, why, and the way there.
 
-    `damping` is what the structured path ended with, stretch by stretch.
+    The structured path adds its `damping`, stretch by stretch, the `residuals` (n_pixels,) in units of their
+    errors, and `normal`, the linearised problem of its last step, about where that step began.
     """
 
     z: Tensor
@@ -27,6 +29,8 @@ class Solution:
     reason: str
     history: list[dict[str, Any]] = field(default_factory=list)
     damping: np.ndarray | None = None
+    residuals: np.ndarray | None = None
+    normal: NormalEquations | None = None
 
 
 def minimise_by_descent(

@@ -93,6 +93,7 @@ class _Descent:
         if damping is not None and damping.size == self.damping.size:
             self.damping = np.minimum(damping, FIRST_DAMPING)
         self.growth = np.full(stretches.count + 1, GROWTH)
+        self.normal: NormalEquations | None = None
         self.here = self._evaluate(self.z)
 
     def _evaluate(self, z: np.ndarray) -> _Point:
@@ -120,7 +121,7 @@ class _Descent:
         self.objective.space.store(self.model, torch.from_numpy(self.z))
         objective = self.objective
         derivative = jacobian(self.model, objective.data, objective.space, windows=self.windows)
-        normal = NormalEquations(derivative)
+        self.normal = normal = NormalEquations(derivative)
         weight = objective.space.weight(torch.from_numpy(self.z)).numpy()
         along = self.here.graphs.gradient()
         slope = along + weight * self.z
@@ -287,4 +288,13 @@ def _minimise(
             break
     z = torch.from_numpy(descent.z)
     objective.space.store(objective.model, z)
-    return Solution(z, descent.value, converged, reason, history, descent.damping)
+    return Solution(
+        z,
+        descent.value,
+        converged,
+        reason,
+        history,
+        descent.damping,
+        descent.here.residuals,
+        descent.normal,
+    )

@@ -15,7 +15,7 @@ from torch import Tensor
 from blase.fit.line_columns import COARSE_WINDOWS
 from blase.fit.objective import Objective
 from blase.model.forward import SpectrumModel
-from blase.pipeline.attempt import Attempts, deviations, objective_at
+from blase.pipeline.attempt import Attempts, deviations
 from blase.pipeline.state import FloatArray, Start
 
 SHRINK = 4.0
@@ -57,7 +57,7 @@ def approach(attempts: Attempts, state: Start, *, known: bool) -> Start:
 
 def _misfit(attempts: Attempts, state: Start) -> FloatArray:
     """Noise inflation (n_orders,) that would explain the residuals at the start."""
-    objective = objective_at(attempts.pixels, attempts.settings, state)
+    objective = attempts.objective_at(state)
     return _spread(attempts, objective, objective.space.pack(objective.model), state.noise_inflation)
 
 

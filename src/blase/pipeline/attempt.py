@@ -17,8 +17,8 @@ from blase.fit.stretches import Stretches
 from blase.functional.doppler import doppler_factor
 from blase.model.core_floor import FLOOR_PARAMETERS
 from blase.model.forward import SpectrumModel
-from blase.pipeline.build import Settings, build_objective, reconsider_reach
-from blase.pipeline.prepare import Pixels
+from blase.pipeline.build import Settings, build_objective, order_grids, reconsider_reach
+from blase.pipeline.prepare import Grid, Pixels
 from blase.pipeline.state import FloatArray, Start
 
 Progress = Callable[[dict[str, Any]], None]
@@ -36,10 +36,12 @@ def deviations(objective: Objective[SpectrumModel], z: torch.Tensor) -> FloatArr
         return objective.residuals(z).numpy()
 
 
-def objective_at(pixels: list[Pixels], settings: Settings, state: Start) -> Objective[SpectrumModel]:
-    """The objective under the errors and prior widths of `state`."""
+def objective_at(
+    pixels: list[Pixels], settings: Settings, state: Start, grids: list[Grid] | None = None
+) -> Objective[SpectrumModel]:
+    """The objective under the errors and prior widths of `state`; `grids` as in `build_model`."""
     believed = replace(settings, stellar_prior=state.stellar_prior, telluric_prior=state.telluric_prior)
-    return build_objective(pixels, believed, state.noise_inflation, state.enlargement)
+    return build_objective(pixels, believed, state.noise_inflation, state.enlargement, grids)
 
 
 def _stretches(objective: Objective[SpectrumModel], pixels: list[Pixels]) -> Stretches:
@@ -73,6 +75,11 @@ class Attempts:
         self.slices = order_slices(pixels)
         self.used = np.array([p.n_used for p in pixels], dtype=float)
         self.history: list[dict[str, Any]] = []
+        self._grids = order_grids(pixels, settings)
+
+    def objective_at(self, state: Start) -> Objective[SpectrumModel]:
+        """The objective under the errors and prior widths of `state`."""
+        return objective_at(self.pixels, self.settings, state, self._grids)
 
     def descend(
         self, state: Start, stage: str, *, max_iterations: int, tolerance: float, windows: float
@@ -81,7 +88,7 @@ class Attempts:
 
         `tolerance` is the gain an order at which to stop, `windows` that of `jacobian`.
         """
-        objective = objective_at(self.pixels, self.settings, state)
+        objective = self.objective_at(state)
         z = objective.space.pack(objective.model) if state.z is None else state.z
         objective.space.store(objective.model, z)
         reconsider_reach(objective.model)

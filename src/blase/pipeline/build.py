@@ -37,7 +37,7 @@ from blase.pipeline.order_freedom import (
     has_own_resolving_power,
     order_priors,
 )
-from blase.pipeline.prepare import Pixels, grid_step, lines_that_matter, order_grid
+from blase.pipeline.prepare import Grid, Pixels, grid_step, lines_that_matter, order_grid
 from blase.pipeline.regularisation import Regularisation
 
 VELOCITY_PRIOR = 50.0
@@ -110,10 +110,17 @@ def within_reach(settings: Settings, pixels: list[Pixels]) -> Settings:
     return Settings(**{**settings.__dict__, "star": star, "telluric": telluric})
 
 
-def _order_model(pixels: Pixels, settings: Settings, step: float, *, own_power: bool) -> OrderModel:
-    correction = settings.wavelength_correction
+def order_grids(pixels: list[Pixels], settings: Settings) -> list[Grid]:
+    """Model grid and pixel weights of every order: they do not change while an order is fitted."""
+    telluric, correction = settings.telluric, settings.wavelength_correction
+    step = grid_step(settings.star.lines, *([telluric.lines] if telluric else []))
     margin = max(1.5 * settings.vsini, 30.0) + 10 + (correction.reach if correction else 0.0)
-    grid, weights = order_grid(pixels, step=step, margin=margin, resolving_power=settings.resolving_power)
+    power = settings.resolving_power
+    return [order_grid(p, step=step, margin=margin, resolving_power=power) for p in pixels]
+
+
+def _order_model(pixels: Pixels, settings: Settings, on: Grid, *, own_power: bool) -> OrderModel:
+    correction, (grid, weights) = settings.wavelength_correction, on
     coordinate = normalised_coordinate(torch.from_numpy(pixels.wavelength))
     telluric = settings.telluric
     return OrderModel(
@@ -132,10 +139,11 @@ def _order_model(pixels: Pixels, settings: Settings, step: float, *, own_power: 
     )
 
 
-def build_model(pixels: list[Pixels], settings: Settings) -> SpectrumModel:
-    """The forward model of all orders at the starting values."""
+def build_model(
+    pixels: list[Pixels], settings: Settings, grids: list[Grid] | None = None
+) -> SpectrumModel:
+    """The forward model of all orders at the starting values; `grids` as from `order_grids`, if known."""
     telluric = settings.telluric
-    step = grid_step(settings.star.lines, *([telluric.lines] if telluric else []))
     star = Star(
         voigt_lines(settings.star.lines),
         radial_velocity=settings.radial_velocity,
@@ -149,7 +157,10 @@ def build_model(pixels: list[Pixels], settings: Settings) -> SpectrumModel:
     own_power = has_own_resolving_power(
         settings.freedom, len(pixels), common_is_free=_resolving_power_is_free(settings)
     )
-    orders = [_order_model(p, settings, step, own_power=own_power) for p in pixels]
+    grids = grids or order_grids(pixels, settings)
+    orders = [
+        _order_model(p, settings, grid, own_power=own_power) for p, grid in zip(pixels, grids, strict=True)
+    ]
     return SpectrumModel(orders, star=star, atmosphere=atmosphere, line_spread=spread)
 
 
@@ -241,12 +252,16 @@ def _line_priors(model: SpectrumModel, settings: Settings) -> dict[str, Prior]:
 
 
 def build_objective(
-    pixels: list[Pixels], settings: Settings, noise_inflation: np.ndarray, enlargement: np.ndarray
+    pixels: list[Pixels],
+    settings: Settings,
+    noise_inflation: np.ndarray,
+    enlargement: np.ndarray,
+    grids: list[Grid] | None = None,
 ) -> Objective[SpectrumModel]:
     """Objective of all orders, each order's errors enlarged by its `noise_inflation` (n_orders,), every
-    pixel's by its `enlargement` (n_pixels,).
+    pixel's by its `enlargement` (n_pixels,); `grids` as in `build_model`.
     """
-    model = build_model(pixels, settings)
+    model = build_model(pixels, settings, grids)
     sigma = torch.cat([p.sigma * float(f) for p, f in zip(pixels, noise_inflation, strict=True)])
     sigma = sigma * torch.from_numpy(enlargement)
     data = Data(torch.cat([p.flux for p in pixels]), sigma, torch.cat([p.used for p in pixels]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,14 @@ def bounds(name: str, first: float) -> tuple[float, float]:
     if name == "telluric_centre":
         highest = min(highest, max(first, WIDEST_TELLURIC_CENTRE))
     return first / LARGEST_CHANGE, highest
+
+
+def within_bounds(widths: NDArray[np.float64], origin: str, first: LinePriorWidths) -> LinePriorWidths:
+    """The nearest `widths` (4,) of the lines of `origin` that are allowed where they began at `first`."""
+    kinds = [field.name for field in fields(LinePriorWidths)]
+    names = {kind: name for name, (of, kind) in LINE_CLASSES.items() if of == origin}
+    allowed = {k: np.clip(w, *bounds(names[k], getattr(first, k))) for k, w in zip(kinds, widths, strict=True)}
+    return LinePriorWidths(**{kind: float(width) for kind, width in allowed.items()})
 
 
 def describe(

@@ -12,7 +12,7 @@ import torch
 from blase.fit.covariance import Covariance
 from blase.fit.data_space import DataSpace, Posterior
 from blase.fit.descent import Solution
-from blase.fit.evidence import Evidence
+from blase.fit.evidence import Evidence, log_evidence
 from blase.fit.jacobian import jacobian
 from blase.fit.line_blocks import IntArray
 from blase.fit.line_columns import COARSE_WINDOWS, FINE_WINDOWS
@@ -21,19 +21,20 @@ from blase.fit.objective import Objective
 from blase.fit.parameters import ParameterSpace
 from blase.model.forward import SpectrumModel
 from blase.pipeline.approach import approach
-from blase.pipeline.attempt import Attempts, Progress, deviations, objective_at
+from blase.pipeline.attempt import Attempts, Progress, deviations
 from blase.pipeline.build import Settings
 from blase.pipeline.fixed_point import Relaxation
 from blase.pipeline.outliers import enlargement, weights
 from blase.pipeline.prepare import Pixels
-from blase.pipeline.prior_widths import learned
+from blase.pipeline.prior_widths import learned, within_bounds
 from blase.pipeline.state import FloatArray, Start
+from blase.pipeline.summit import Summit
 
 TOLERANCE = 0.1
 """A fit ends when a step gains less than this in ln(posterior) an order; 0.5 is one standard deviation of one
 parameter."""
-_PASSES = 20
-_PASS_ITERATIONS, _PASS_TOLERANCE = 3, 0.3
+_PASSES = 60
+_PASS_ITERATIONS, _PASS_TOLERANCE = 1, 0.0
 """A pass need not converge while noise and prior widths are still on their way; the last one must."""
 
 
@@ -87,15 +88,22 @@ class Analysis:
 
 
 def analyse(objective: Objective[SpectrumModel], solution: Solution, windows: float) -> Analysis:
-    """Laplace's approximation at the solution, `windows` as for `jacobian`.
-
-    Each parameter counts where the data that determine it lie.
-    """
+    """Laplace's approximation at the solution, `windows` as for `jacobian`."""
     space = objective.space.gaussian_at(objective.model, solution.z)
     derivative = jacobian(objective.model, objective.data, space, windows=windows)
-    normal = NormalEquations(derivative)
-    posterior = normal.posterior
-    power = derivative.power()
+    return _analysis(space, NormalEquations(derivative))
+
+
+def _roughly(objective: Objective[SpectrumModel], solution: Solution) -> Analysis:
+    """The same from what the last step knew where that will do: it was linearised one step earlier."""
+    if solution.normal is None or not objective.space.is_gaussian:
+        return analyse(objective, solution, COARSE_WINDOWS)
+    return _analysis(objective.space, solution.normal)
+
+
+def _analysis(space: ParameterSpace, normal: NormalEquations) -> Analysis:
+    """Each parameter counts where the data that determine it lie."""
+    posterior, power = normal.posterior, normal.derivative.power()
     total = power.sum(axis=0)
     effective = (power / np.where(total > 0, total, 1.0)) @ (1 - posterior.variance)
     return Analysis(space, normal, posterior, effective)
@@ -124,7 +132,7 @@ def solve(
     state = start or Start.at_clone(pixels, settings)
     if state.z is None:
         state = approach(attempts, state, known=fixed or settings.regularisation.noise_inflation is not None)
-    settled, relaxation = fixed, Relaxation()
+    settled, relaxation, summit = fixed, Relaxation(), Summit(len(pixels))
     for number in range(1, _PASSES + 1):
         last = settled or number == _PASSES
         objective, solution = attempts.descend(
@@ -134,16 +142,19 @@ def solve(
             tolerance=TOLERANCE if last else _PASS_TOLERANCE,
             windows=FINE_WINDOWS,
         )
-        analysis = analyse(objective, solution, FINE_WINDOWS if last else COARSE_WINDOWS)
+        analysis = analyse(objective, solution, FINE_WINDOWS) if last else _roughly(objective, solution)
         if last:
             break
         if checkpoint is not None:
             checkpoint(replace(state, z=solution.z, damping=solution.damping))
+        evidence = log_evidence(objective, solution.z, analysis.posterior.log_determinant)
+        summit.consider(evidence, replace(state, z=solution.z, damping=solution.damping))
         found = _reconsidered(attempts, state, objective, solution, analysis)
-        settled = found.settled(state)
-        if not settled and settings.regularisation.noise_inflation is None:
-            relaxed = relaxation.step(state.noise_inflation, found.noise_inflation)
-            found = replace(found, noise_inflation=np.maximum(relaxed, 1.0))
+        settled = summit.is_behind or (summit.is_level and found.settled(state))
+        if settled and summit.state is not None:
+            state = summit.state
+            continue
+        found = _relaxed(relaxation, state, found, settings)
         state = replace(found, z=_whitened_anew(objective, solution, attempts, found))
     if not settled:
         solution = replace(
@@ -170,7 +181,9 @@ def _reconsidered(
     analysis: Analysis,
 ) -> Start:
     """Noise inflation, outliers and prior widths as the `solution` of one pass suggests them."""
-    settings, deviation = attempts.settings, deviations(objective, solution.z)
+    settings, deviation = attempts.settings, solution.residuals
+    if deviation is None:
+        deviation = deviations(objective, solution.z)
     used = np.concatenate([p.used.numpy() for p in attempts.pixels])
     counted = np.array([(used * weights(state.enlargement))[s].sum() for s in attempts.slices])
     noise = state.noise_inflation
@@ -192,10 +205,25 @@ def _reconsidered(
     )
 
 
+def _relaxed(relaxation: Relaxation, state: Start, found: Start, settings: Settings) -> Start:
+    """A relaxed step of noise inflation and prior widths from `state` towards what was `found`."""
+    parts = [[s.noise_inflation, s.stellar_prior.array(), s.telluric_prior.array()] for s in (state, found)]
+    now, wanted = (np.concatenate(part) for part in parts)
+    moves = now > 0
+    now[moves] = relaxation.step(now[moves], wanted[moves])
+    noise, stellar, telluric = np.split(now, np.cumsum([found.noise_inflation.size, 4]))
+    return replace(
+        found,
+        noise_inflation=np.maximum(noise, 1.0),
+        stellar_prior=within_bounds(stellar, "stellar", settings.stellar_prior),
+        telluric_prior=within_bounds(telluric, "telluric", settings.telluric_prior),
+    )
+
+
 def _whitened_anew(
     objective: Objective[SpectrumModel], solution: Solution, attempts: Attempts, state: Start
 ) -> torch.Tensor:
     """The solution as a whitened vector under the priors of `state`."""
     values = objective.space.unpack(solution.z)
-    space = objective_at(attempts.pixels, attempts.settings, state).space
+    space = attempts.objective_at(state).space
     return torch.cat([((values[n] - p.mean) / p.width).reshape(-1) for n, p in space.priors.items()])

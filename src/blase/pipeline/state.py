@@ -14,7 +14,7 @@ from blase.pipeline.prepare import Pixels
 
 FloatArray = NDArray[np.float64]
 
-SETTLED = 0.1
+SETTLED = 0.02
 """Relative change of noise inflation and prior widths below which they have settled."""
 _FEW_OUTLIERS = 1e-3
 """Share of the pixels whose weight may still change."""
