@@ -12,6 +12,7 @@ from blase.fit.jacobian import jacobian
 from blase.fit.line_blocks import LineBlocks
 from blase.fit.line_columns import LINE_PARAMETERS
 from blase.fit.normal_equations import NormalEquations
+from blase.fit.pair_covariance import pair_covariance
 from blase.fit.parameters import ParameterSpace
 from blase.fit.skyline import Skyline
 
@@ -54,6 +55,15 @@ def test_covariance_of_any_entries(pair):
     assert known(first, second[:0]).shape == (first.size, 0)
     with pytest.raises(InputError, match="no such entry"):
         known(first, np.array([len(dense)]))
+
+
+def test_covariance_of_pairs(pair):
+    normal, dense = pair
+    draw, wanted = np.random.default_rng(7), np.linalg.inv(dense)
+    first, second = draw.integers(0, len(dense), (2, 40 * len(dense)))
+    second[:10] = first[:10]
+    found = pair_covariance(Covariance(DataSpace(normal.derivative)), first, second)
+    np.testing.assert_allclose(found, wanted[first, second], rtol=1e-6, atol=1e-9)
 
 
 def test_posterior(pair):

@@ -27,6 +27,7 @@ from blase.fit.covariance import Covariance
 from blase.fit.data_space import DataSpace
 from blase.fit.jacobian import jacobian
 from blase.fit.line_columns import LINE_PARAMETERS
+from blase.fit.pair_covariance import pair_covariance
 from blase.pipeline.solve import Solved
 
 FloatArray = NDArray[np.float64]
@@ -34,8 +35,6 @@ IntArray = NDArray[np.int64]
 
 LIMIT = 0.95
 """Correlation of two strengths, by the data alone, beyond which they are not told apart."""
-_MOST = 128
-"""Lines whose covariances are computed together."""
 _STEP = 1e-4
 _AROUND = np.sinh(np.linspace(-7.0, 7.0, 281))
 """Where a line is sampled, in its own widths: out to five hundred of them."""
@@ -54,8 +53,7 @@ class Blend:
 def unresolved_blends(solved: Solved) -> list[Blend]:
     """Blends of the star and of the atmosphere, each by itself, in order of wavelength."""
     system = DataSpace(jacobian(solved.model, solved.objective.data, solved.normal_space))
-    known = Covariance(system)
-    out = []
+    known, drafts = Covariance(system), []
     for prefix, part in (("star", solved.model.star), ("atmosphere", solved.model.atmosphere)):
         where = solved.normal_space.slices.get(f"{prefix}.lines.log_strength")
         if part is None or where is None or not len(part.lines):
@@ -64,41 +62,53 @@ def unresolved_blends(solved: Solved) -> list[Blend]:
             rest = part.lines.observed(0.0, torch.arange(len(part.lines)))
         lines = np.stack([rest[name].numpy() for name in ("centre", "strength", "sigma", "gamma")])
         for members in _groups(solved, known, where, lines[0]):
-            out.append(_blend(solved, known, prefix, members, lines[:, members]))
-    return out
+            drafts.append(_draft(solved, prefix, members, lines[:, members]))
+    return _with_errors(known, drafts)
 
 
 def _groups(solved: Solved, known: Covariance, where: slice, centre: FloatArray) -> list[IntArray]:
     """Members of every blend of lines at `centre` (n,), whose strengths are the entries `where`."""
     spread = solved.model.line_spread
     assert spread is not None
-    element = centre / float(torch.exp(spread.log_resolving_power.detach()))
     order = np.argsort(centre)
-    first, second = [], []
-    for begin in range(0, order.size, _MOST // 2):
-        some = np.sort(order[begin : begin + _MOST])
-        covariance = known(where.start + some, where.start + some)
-        near = np.abs(centre[some][:, None] - centre[some]) < element[some]
-        i, j = np.nonzero(np.triu(near, k=1))
-        together = _inseparable(covariance, i, j)
-        first.append(some[i[together]])
-        second.append(some[j[together]])
-    pairs = np.concatenate(first), np.concatenate(second)
+    along = centre[order]
+    element = along / float(torch.exp(spread.log_resolving_power.detach()))
+    near = np.searchsorted(along, along + element) - np.arange(along.size) - 1
+    first = np.repeat(np.arange(along.size), near)
+    second = first + 1 + np.arange(near.sum()) - np.repeat(np.cumsum(near) - near, near)
+    i, j = order[first], order[second]
+    variance = solved.posterior.variance[where]
+    together = _inseparable(
+        variance[i], variance[j], pair_covariance(known, where.start + i, where.start + j)
+    )
+    pairs = i[together], j[together]
     graph = coo_array((np.ones(pairs[0].size), pairs), shape=(centre.size, centre.size))
     label = connected_components(graph, directed=False)[1]
-    groups = [np.flatnonzero(label == k) for k in np.unique(label[pairs[0]])]
-    return sorted(groups, key=lambda members: float(centre[members[0]]))
+    by_label = np.argsort(label, kind="stable")
+    members = np.split(by_label, np.flatnonzero(np.diff(label[by_label])) + 1)
+    return sorted((m for m in members if m.size > 1), key=lambda m: float(centre[m[0]]))
 
 
-def _inseparable(covariance: FloatArray, i: IntArray, j: IntArray) -> NDArray[np.bool_]:
-    """Which of the pairs i, j (n_pairs,) the data alone cannot separate, by their whitened `covariance`."""
-    pairs = np.stack([[covariance[i, i], covariance[i, j]], [covariance[j, i], covariance[j, j]]])
-    told = np.linalg.inv(np.moveaxis(pairs, -1, 0)) - np.eye(2)
-    a, b = np.maximum(told[:, 0, 0], 1e-12), np.maximum(told[:, 1, 1], 1e-12)
-    return np.asarray((np.minimum(a, b) > 1) & (told[:, 0, 1] > LIMIT * np.sqrt(a * b)))
+def _inseparable(first: FloatArray, second: FloatArray, between: FloatArray) -> NDArray[np.bool_]:
+    """Which pairs (n,) the data alone cannot separate, by their whitened variances and covariance."""
+    determinant = first * second - between**2
+    told = second / determinant - 1, first / determinant - 1
+    a, b = (np.maximum(t, 1e-12) for t in told)
+    return np.asarray((np.minimum(a, b) > 1) & (-between / determinant > LIMIT * np.sqrt(a * b)))
 
 
-def _blend(solved: Solved, known: Covariance, prefix: str, members: IntArray, lines: FloatArray) -> Blend:
+@dataclass(frozen=True)
+class _Draft:
+    """A blend of `members` (k,) without its error: slopes of its width by the entries of z."""
+
+    prefix: str
+    members: IntArray
+    equivalent_width: float
+    entry: IntArray
+    slope: FloatArray
+
+
+def _draft(solved: Solved, prefix: str, members: IntArray, lines: FloatArray) -> _Draft:
     """The blend of the `members` (k,), whose centre, strength, sigma and gamma [Angstrom] are `lines` (4,
     k).
     """
@@ -115,9 +125,27 @@ def _blend(solved: Solved, known: Covariance, prefix: str, members: IntArray, li
         if shared is not None:
             entries.append(np.array([shared.start]))
             slopes.append(np.array([each.sum() * float(space.priors[f"{prefix}.lines.{kind}_scale"].width)]))
-    entry, slope = np.concatenate(entries), np.concatenate(slopes)
-    variance = float(slope @ known(entry, entry) @ slope)
-    return Blend(prefix, members, joint_equivalent_width(lines), float(np.sqrt(max(variance, 0.0))))
+    joint = joint_equivalent_width(lines)
+    return _Draft(prefix, members, joint, np.concatenate(entries), np.concatenate(slopes))
+
+
+def _with_errors(known: Covariance, drafts: list[_Draft]) -> list[Blend]:
+    """The blends of the `drafts`; their covariances are found together."""
+    if not drafts:
+        return []
+    pairs = [np.triu_indices(draft.entry.size) for draft in drafts]
+    entries = zip(drafts, pairs, strict=True)
+    first, second = (
+        np.concatenate(part)
+        for part in zip(*((d.entry[i], d.entry[j]) for d, (i, j) in entries), strict=True)
+    )
+    found = np.split(pair_covariance(known, first, second), np.cumsum([i.size for i, _ in pairs])[:-1])
+    out = []
+    for draft, (i, j), covariance in zip(drafts, pairs, found, strict=True):
+        twice = np.where(i == j, 1.0, 2.0)
+        variance = float((twice * draft.slope[i] * draft.slope[j] * covariance).sum())
+        out.append(Blend(draft.prefix, draft.members, draft.equivalent_width, max(variance, 0.0) ** 0.5))
+    return out
 
 
 def _slope(lines: FloatArray, row: int, which: list[int]) -> float:

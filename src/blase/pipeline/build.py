@@ -139,9 +139,7 @@ def _order_model(pixels: Pixels, settings: Settings, on: Grid, *, own_power: boo
     )
 
 
-def build_model(
-    pixels: list[Pixels], settings: Settings, grids: list[Grid] | None = None
-) -> SpectrumModel:
+def build_model(pixels: list[Pixels], settings: Settings, grids: list[Grid] | None = None) -> SpectrumModel:
     """The forward model of all orders at the starting values; `grids` as from `order_grids`, if known."""
     telluric = settings.telluric
     star = Star(

@@ -133,9 +133,7 @@ def grid_step(*lines: LineList) -> float:
     return float(np.clip(narrowest, FINEST_STEP, GRID_STEP))
 
 
-def order_grid(
-    pixels: Pixels, *, step: float, margin: float, resolving_power: float
-) -> Grid:
+def order_grid(pixels: Pixels, *, step: float, margin: float, resolving_power: float) -> Grid:
     """Model grid of an order, wider than its pixels by `margin` [km/s] plus the reach of the line spread."""
     reach = margin + 7 * float(velocity_sigma(resolving_power)) + 20 * step
     factor = 1 + reach / SPEED_OF_LIGHT

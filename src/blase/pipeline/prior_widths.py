@@ -68,7 +68,9 @@ def within_bounds(widths: NDArray[np.float64], origin: str, first: LinePriorWidt
     """The nearest `widths` (4,) of the lines of `origin` that are allowed where they began at `first`."""
     kinds = [field.name for field in fields(LinePriorWidths)]
     names = {kind: name for name, (of, kind) in LINE_CLASSES.items() if of == origin}
-    allowed = {k: np.clip(w, *bounds(names[k], getattr(first, k))) for k, w in zip(kinds, widths, strict=True)}
+    allowed = {
+        k: np.clip(w, *bounds(names[k], getattr(first, k))) for k, w in zip(kinds, widths, strict=True)
+    }
     return LinePriorWidths(**{kind: float(width) for kind, width in allowed.items()})
 
 
