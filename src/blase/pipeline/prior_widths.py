@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,11 @@ from blase.fit.evidence import Evidence
 from blase.fit.parameters import ParameterSpace
 from blase.fit.priors import LinePriorWidths
 from blase.pipeline.added_lines import OWN_PRIORS
+from blase.pipeline.fixed_point import Relaxation
 from blase.pipeline.options import LINE_CLASSES
 from blase.pipeline.regularisation import WIDEST, Regularisation
 
-LARGEST_CHANGE = 4.0
+LARGEST_CHANGE = 6.0
 """Prior widths stay within this factor of where they began."""
 WIDEST_TELLURIC_CENTRE = 0.05
 """Of the prior of telluric centres [km/s]: their catalogue is better than what a blend may suggest."""
@@ -56,22 +57,28 @@ def learned(
     return replace(widths, **found)
 
 
+def relaxed(
+    relaxation: Relaxation, origin: str, now: LinePriorWidths, wanted: LinePriorWidths, first: LinePriorWidths
+) -> LinePriorWidths:
+    """What follows the widths `now` of `origin`, of which the fixed point asks to be `wanted`.
+
+    Widths creep where the data determine each line poorly, however many lines there are. Those of frozen
+    classes stay zero.
+    """
+    before, after = now.array(), wanted.array()
+    some = before > 0
+    after[some] = relaxation.step(before[some], after[some])
+    names = [name for name, (of, _) in LINE_CLASSES.items() if of == origin]
+    low, high = np.transpose([bounds(n, f) for n, f in zip(names, first.array(), strict=True)])
+    return LinePriorWidths(*(float(width) for width in np.clip(after, low, high)))
+
+
 def bounds(name: str, first: float) -> tuple[float, float]:
     """Smallest and largest prior width of the class `name` that began at `first`."""
     highest = LARGEST_CHANGE * first
     if name == "telluric_centre":
         highest = min(highest, max(first, WIDEST_TELLURIC_CENTRE))
     return first / LARGEST_CHANGE, highest
-
-
-def within_bounds(widths: NDArray[np.float64], origin: str, first: LinePriorWidths) -> LinePriorWidths:
-    """The nearest `widths` (4,) of the lines of `origin` that are allowed where they began at `first`."""
-    kinds = [field.name for field in fields(LinePriorWidths)]
-    names = {kind: name for name, (of, kind) in LINE_CLASSES.items() if of == origin}
-    allowed = {
-        k: np.clip(w, *bounds(names[k], getattr(first, k))) for k, w in zip(kinds, widths, strict=True)
-    }
-    return LinePriorWidths(**{kind: float(width) for kind, width in allowed.items()})
 
 
 def describe(

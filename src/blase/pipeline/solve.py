@@ -26,7 +26,7 @@ from blase.pipeline.build import Settings
 from blase.pipeline.fixed_point import Relaxation
 from blase.pipeline.outliers import enlargement, weights
 from blase.pipeline.prepare import Pixels
-from blase.pipeline.prior_widths import learned, within_bounds
+from blase.pipeline.prior_widths import learned, relaxed
 from blase.pipeline.state import FloatArray, Start
 from blase.pipeline.summit import Summit
 
@@ -125,14 +125,15 @@ def solve(
     Unless `fixed`, the errors of every order and the prior widths of every class of lines are re-estimated
     after each pass until they settle: the errors so that chi-square equals the pixels less the effective
     parameters (MacKay 1992, Neural Comput. 4, 415, eq. 4.9), never below the stated ones; the widths by the
-    fixed point of the same evidence (ibid., eq. 4.8), with a weak hyperprior at the first guess. So are the
-    weights of outliers. What the settings hold is not re-estimated.
+    fixed point of the same evidence (ibid., eq. 4.8), with a weak hyperprior at the first guess, or where the
+    evidence was largest if that fixed point lies beyond. So are the weights of outliers. What the settings
+    hold is not re-estimated.
     """
     attempts = Attempts(pixels, settings, stage, progress)
     state = start or Start.at_clone(pixels, settings)
     if state.z is None:
         state = approach(attempts, state, known=fixed or settings.regularisation.noise_inflation is not None)
-    settled, relaxation, summit = fixed, Relaxation(), Summit(len(pixels))
+    settled, way, summit = fixed, _Way(settings), Summit(len(pixels))
     for number in range(1, _PASSES + 1):
         last = settled or number == _PASSES
         objective, solution = attempts.descend(
@@ -151,10 +152,11 @@ def solve(
         summit.consider(evidence, replace(state, z=solution.z, damping=solution.damping))
         found = _reconsidered(attempts, state, objective, solution, analysis)
         settled = summit.is_behind or (summit.is_level and found.settled(state))
-        if settled and summit.state is not None:
+        if summit.is_behind and summit.state is not None:
             state = summit.state
             continue
-        found = _relaxed(relaxation, state, found, settings)
+        if not settled:
+            found = way.further(state, found)
         state = replace(found, z=_whitened_anew(objective, solution, attempts, found))
     if not settled:
         solution = replace(
@@ -171,6 +173,28 @@ def solve(
         analysis.space,
         attempts.history,
     )
+
+
+class _Way:
+    """What noise inflation and prior widths have done so far on the way to where they stand still."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._noise, self._stellar, self._telluric = Relaxation(), Relaxation(), Relaxation()
+
+    def further(self, now: Start, wanted: Start) -> Start:
+        """What follows `now`, of which the fixed point asks to be `wanted`."""
+        settings, noise = self._settings, wanted.noise_inflation
+        if settings.regularisation.noise_inflation is None:
+            noise = np.maximum(self._noise.step(now.noise_inflation, noise), 1.0)
+        star = now.stellar_prior, wanted.stellar_prior, settings.stellar_prior
+        air = now.telluric_prior, wanted.telluric_prior, settings.telluric_prior
+        return replace(
+            wanted,
+            noise_inflation=noise,
+            stellar_prior=relaxed(self._stellar, "stellar", *star),
+            telluric_prior=relaxed(self._telluric, "telluric", *air),
+        )
 
 
 def _reconsidered(
@@ -202,21 +226,6 @@ def _reconsidered(
         learned(evidence, space, "telluric", *widths[1], held),
         enlargement(deviation * state.enlargement / growth),
         solution.damping,
-    )
-
-
-def _relaxed(relaxation: Relaxation, state: Start, found: Start, settings: Settings) -> Start:
-    """A relaxed step of noise inflation and prior widths from `state` towards what was `found`."""
-    parts = [[s.noise_inflation, s.stellar_prior.array(), s.telluric_prior.array()] for s in (state, found)]
-    now, wanted = (np.concatenate(part) for part in parts)
-    moves = now > 0
-    now[moves] = relaxation.step(now[moves], wanted[moves])
-    noise, stellar, telluric = np.split(now, np.cumsum([found.noise_inflation.size, 4]))
-    return replace(
-        found,
-        noise_inflation=np.maximum(noise, 1.0),
-        stellar_prior=within_bounds(stellar, "stellar", settings.stellar_prior),
-        telluric_prior=within_bounds(telluric, "telluric", settings.telluric_prior),
     )
 
 

@@ -12,9 +12,9 @@ import math
 from blase.pipeline.state import Start
 
 PATIENCE = 3
-"""Passes without a clearly larger evidence after which there will be none."""
-CLEARLY = 0.5
-"""By how much ln(evidence) an order has to grow to be clearly larger: errors change by less than 1 %."""
+"""Passes with a clearly smaller evidence after which the largest is behind."""
+CLEARLY = 3.0
+"""Difference of ln(evidence) an order that counts: a factor of twenty."""
 
 
 class Summit:
@@ -22,23 +22,22 @@ class Summit:
 
     def __init__(self, n_orders: int) -> None:
         self.state: Start | None = None
-        self._evidence, self._base, self._clearly = -math.inf, -math.inf, CLEARLY * n_orders
-        self._since = 0
+        self._largest, self._clearly = -math.inf, CLEARLY * n_orders
+        self._rise, self._down = math.inf, 0
 
     def consider(self, evidence: float, state: Start) -> None:
         """Take note of one more `state`, which must know its z, and its `evidence`."""
-        self._since += 1
-        if evidence > self._base + self._clearly:
-            self._base, self._since = evidence, 0
-        if evidence > self._evidence:
-            self._evidence, self.state = evidence, state
+        self._rise = evidence - self._largest
+        self._down = self._down + 1 if self._rise < -self._clearly else 0
+        if self._rise > 0:
+            self._largest, self.state = evidence, state
 
     @property
     def is_behind(self) -> bool:
-        """Whether the way has not led up for `PATIENCE` passes."""
-        return self._since >= PATIENCE
+        """Whether the way has led down for `PATIENCE` passes."""
+        return self._down >= PATIENCE
 
     @property
     def is_level(self) -> bool:
-        """Whether the last pass did not lead up."""
-        return self._since > 0
+        """Whether the last pass did not lead clearly up."""
+        return self._rise < self._clearly
