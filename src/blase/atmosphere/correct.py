@@ -15,13 +15,13 @@ from blase.atmosphere.conditions import Conditions
 from blase.atmosphere.continuum import WaterContinuum, read_continuum
 from blase.atmosphere.hitran import HitranLines
 from blase.atmosphere.layers import Air, Layering
-from blase.atmosphere.line_files import read_line_files
 from blase.atmosphere.line_refinement import LinePriors, RefinedOrder, refine_lines
+from blase.atmosphere.line_sources import find_lines
 from blase.atmosphere.observed_order import ObservedOrder
 from blase.atmosphere.physical_fit import PhysicalFit, fit_atmosphere
 from blase.atmosphere.profile import Profile
 from blase.atmosphere.source import HotStar, Source
-from blase.atmosphere.synthesis import choose_profile, line_paths
+from blase.atmosphere.synthesis import choose_profile
 from blase.containers.metadata import resolving_power_of
 from blase.containers.order import Order
 from blase.containers.spectrum import EchelleSpectrum
@@ -145,7 +145,7 @@ def correct_spectrum(
     air = layering.air(conditions)
     low = min(order.wavelength[0] for order in usable)
     high = max(order.wavelength[-1] for order in usable)
-    files = read_line_files(line_paths(line_lists), wavenumber_range=(1e8 / high - _FAR, 1e8 / low + _FAR))
+    files = find_lines(line_lists, wavelength_range=(float(low), float(high)))
     water = read_continuum(continuum) if isinstance(continuum, str | Path) else continuum
 
     def observe(order: Order) -> ObservedOrder:
