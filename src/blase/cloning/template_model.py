@@ -102,14 +102,19 @@ def _tensor(array: FloatArray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float64))
 
 
-def voigt_lines(lines: LineList) -> VoigtLines:
-    """The module that holds `lines`; vanishing widths are raised to `LEAST_WIDTH`, for their logarithms."""
+def voigt_lines(lines: LineList, *, by_species: bool = False) -> VoigtLines:
+    """The module that holds `lines`; vanishing widths are raised to `LEAST_WIDTH`, for their logarithms.
+
+    With `by_species` the lines of every species share a scale, where there are several.
+    """
+    several = by_species and lines.species is not None and np.unique(lines.species).size > 1
     return VoigtLines(
         centre=_tensor(lines.centre),
         strength=_tensor(lines.strength),
         sigma=_tensor(np.maximum(lines.sigma, LEAST_WIDTH)),
         gamma=_tensor(np.maximum(lines.gamma, LEAST_WIDTH)),
         floors=_core_floors(lines),
+        species=[str(name) for name in lines.species] if several and lines.species is not None else None,
     )
 
 
