@@ -110,6 +110,7 @@ def correct_spectrum(
     least_transmission: float = LEAST_TRANSMISSION,
     priors: LinePriors | None = None,
     held: dict[str, float] | None = None,
+    refine: bool = True,
     progress: Callable[[str], None] | None = None,
 ) -> Correction:
     """Fit the air to all orders of a spectrum together, refine its lines order by order, and divide it out.
@@ -124,6 +125,7 @@ def correct_spectrum(
     least_transmission : below which pixels are masked.
     priors : of the lines' departures from physics.
     held : parameters of the physical fit that do not move, by name.
+    refine : whether single lines may depart from physics; else `blase fit` may go on from there.
 
     Raises
     ------
@@ -165,12 +167,12 @@ def correct_spectrum(
     fit = fit_atmosphere(observed, air, resolving_power=power, resolving_power_error=error, held=held)
     state = _air_at(air, fit)
 
-    def refine(order: ObservedOrder) -> CorrectedOrder:
-        refined = refine_lines(order, fit.values, state, priors=priors)
+    def finish(order: ObservedOrder) -> CorrectedOrder:
+        refined = refine_lines(order, fit.values, state, priors=priors, free=refine)
         say(f"order {order.order.row}: {len(refined.lines)} lines refined")
         return _corrected(order.order, refined, least_transmission)
 
-    return Correction(tuple(map_all(refine, observed)), fit, state, files.notes)
+    return Correction(tuple(map_all(finish, observed)), fit, state, files.notes)
 
 
 def _corrected(order: Order, refined: RefinedOrder, least: float) -> CorrectedOrder:
