@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from blase.cloning import Clone
+from blase.cloning.template_model import voigt_lines
 from blase.pipeline import fit_spectrum
 from blase.results.catalogue import line_catalogue, select_lines
 from blase.results.result import FitResult
@@ -56,6 +58,33 @@ def test_the_table_of_lines_names_molecules(mixture: tuple[FitResult, Clone]) ->
     assert set(np.asarray(of_oxygen["origin"])) == {"telluric"}
     assert np.isin(of_oxygen["centre"].value.round(0), clone.lines.centre.round(0)).all()
     assert not len(select_lines(line_catalogue(result), species="O2", origin="stellar"))
+
+
+def test_a_molecule_keeps_its_scale_where_it_has_no_line(mixture: tuple[FitResult, Clone]) -> None:
+    """Some orders of a fit are fitted again alone: their parameters must be those of the whole."""
+    lines = mixture[1].lines
+    module = voigt_lines(lines.take(lines.species == "H2O"), species=("H2O", "O2"))
+    assert module.species == ("H2O", "O2")
+    assert [which.numel() for _, which in module.strength_scales()] == [len(module), 0]
+    assert not voigt_lines(lines, species=("H2O",)).species  # one alone is what all lines share
+
+
+def test_the_curve_runs_over_molecules_and_airglow(
+    simulation: Simulation, star: Clone, mixture: tuple[FitResult, Clone], tmp_path: Path
+) -> None:
+    (tmp_path / "sky.txt").write_text("wavelength intensity\n8230.0 1\n8236.0 1\n")
+    result = fit_spectrum(
+        simulation.spectrum,
+        star=star,
+        telluric=mixture[1],
+        airglow="free",
+        airglow_list=tmp_path / "sky.txt",
+        folds=2,
+        new_lines=False,
+    )
+    assert len(result.summary["regularisation_curve"]["points"]) > 2
+    for row in result.summary["airglow"]:  # where none shines
+        assert abs(row["flux"]) < 4 * row["error"]
 
 
 def test_shared_scales_may_be_held(simulation: Simulation, star: Clone, air: Clone) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -102,12 +103,12 @@ def _tensor(array: FloatArray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float64))
 
 
-def voigt_lines(lines: LineList, *, by_species: bool = False) -> VoigtLines:
+def voigt_lines(lines: LineList, *, species: Sequence[str] = ()) -> VoigtLines:
     """The module that holds `lines`; vanishing widths are raised to `LEAST_WIDTH`, for their logarithms.
 
-    With `by_species` the lines of every species share a scale, where there are several.
+    Lines of each of the `species`, where there are several, share a scale of their own.
     """
-    several = by_species and lines.species is not None and np.unique(lines.species).size > 1
+    several = len(species) > 1 and lines.species is not None
     return VoigtLines(
         centre=_tensor(lines.centre),
         strength=_tensor(lines.strength),
@@ -115,6 +116,7 @@ def voigt_lines(lines: LineList, *, by_species: bool = False) -> VoigtLines:
         gamma=_tensor(np.maximum(lines.gamma, LEAST_WIDTH)),
         floors=_core_floors(lines),
         species=[str(name) for name in lines.species] if several and lines.species is not None else None,
+        among=species if several else (),
     )
 
 

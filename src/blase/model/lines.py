@@ -32,8 +32,8 @@ class VoigtLines(nn.Module):
     `floors`, None where no line has one.
 
     Where the `species` (n_lines) of the lines are given, `species_scales` holds one more such logarithm for
-    each of them: the column of a gas, which its weak lines learn from its strong ones. Lines of an unknown
-    species, "", share one too, under the name `UNKNOWN`.
+    each of them, and for each of `among`: the column of a gas, which its weak lines learn from its strong
+    ones. Lines of an unknown species, "", share one too, under the name `UNKNOWN`.
     """
 
     centre: Tensor
@@ -48,10 +48,11 @@ class VoigtLines(nn.Module):
         gamma: Tensor,
         floors: CoreFloors | None = None,
         species: Sequence[str] | None = None,
+        among: Sequence[str] = (),
     ) -> None:
         super().__init__()
         names = [_identifier(name) for name in species or ()]
-        self.species = tuple(sorted(set(names)))
+        self.species = tuple(sorted({*names, *(_identifier(name) for name in among)}))
         numbers = [self.species.index(name) for name in names]
         self.register_buffer(
             "species_index", torch.tensor(numbers, dtype=torch.int64, device=centre.device), persistent=False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -67,7 +67,8 @@ GROWTH = 30.0
 class Settings:
     """Everything but the data that defines a fit.
 
-    Velocities in km/s; `resolving_power` and its error; `wind_velocity` of the air in the frame of the data.
+    Velocities in km/s; `species` are the molecules of the air that have a scale each; `resolving_power` and
+    its error; `wind_velocity` of the air in the frame of the data.
     """
 
     star: Clone
@@ -81,6 +82,7 @@ class Settings:
     continuum_degree: int
     freedom: Freedom
     airglow: AirglowLines | None = None
+    species: tuple[str, ...] = ()
     wavelength_correction: Correction | None = None
     stellar_prior: LinePriorWidths = STELLAR
     telluric_prior: LinePriorWidths = TELLURIC
@@ -110,7 +112,15 @@ def within_reach(settings: Settings, pixels: list[Pixels]) -> Settings:
     """The same settings with only those lines that are in reach of an order."""
     star = _reaching(settings.star, pixels, settings.radial_velocity)
     telluric = settings.telluric and _reaching(settings.telluric, pixels, settings.wind_velocity)
-    return Settings(**{**settings.__dict__, "star": star, "telluric": telluric})
+    species = settings.species or _species(telluric)
+    return replace(settings, star=star, telluric=telluric, species=species)
+
+
+def _species(telluric: Clone | None) -> tuple[str, ...]:
+    """Molecules of the lines of the air, where these are known."""
+    if telluric is None or telluric.lines.species is None:
+        return ()
+    return tuple(str(name) for name in np.unique(telluric.lines.species))
 
 
 def order_grids(pixels: list[Pixels], settings: Settings) -> list[Grid]:
@@ -155,7 +165,7 @@ def build_model(pixels: list[Pixels], settings: Settings, grids: list[Grid] | No
     atmosphere = None
     if telluric is not None:
         atmosphere = Atmosphere(
-            voigt_lines(telluric.lines, by_species=True), wind_velocity=settings.wind_velocity
+            voigt_lines(telluric.lines, species=settings.species), wind_velocity=settings.wind_velocity
         )
     spread = LineSpread(settings.resolving_power, gaussian="line_spread_shape" not in settings.freedom.freed)
     own_power = has_own_resolving_power(
