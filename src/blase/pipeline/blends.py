@@ -109,18 +109,14 @@ class _Draft:
     slope: FloatArray
 
 
-def _shared_by(
-    lines: VoigtLines, kind: str, members: IntArray
-) -> list[tuple[str, NDArray[np.bool_]]]:
-    """Names in `lines` of the scales that a `kind` of parameter shares, and which `members` (k,) share each."""
+def _shared_by(lines: VoigtLines, kind: str, members: IntArray) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Names in `lines` of the scales that a `kind` of parameter shares, and the `members` (k,) of each."""
     if kind != "log_strength":
         return [(f"{kind}_scale", np.ones(members.size, dtype=bool))]
     return [(name, np.isin(members, which.numpy())) for name, which in lines.strength_scales()]
 
 
-def _draft(
-    solved: Solved, module: VoigtLines, prefix: str, members: IntArray, lines: FloatArray
-) -> _Draft:
+def _draft(solved: Solved, module: VoigtLines, prefix: str, members: IntArray, lines: FloatArray) -> _Draft:
     """The blend of the `members` (k,), whose centre, strength, sigma and gamma [Angstrom] are `lines` (4,
     k).
     """
