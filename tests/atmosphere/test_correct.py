@@ -174,23 +174,26 @@ def test_slopes_are_those_of_finite_differences(lines: HitranLines, layering: La
 
 
 @pytest.fixture(scope="module")
-def corrected(lines: HitranLines, layering: Layering, tmp_path_factory: pytest.TempPathFactory) -> Correction:
+def corrected(lines: HitranLines, layering: Layering) -> Correction:
+    return correct(lines, layering)
+
+
+def correct(lines: HitranLines, layering: Layering, *, refine: bool = True) -> Correction:
     """The list that is fitted has one line a fifth too weak; the data know better."""
     spectrum, _ = simulated(lines, layering, seed=3)
-    folder = tmp_path_factory.mktemp("lines")
     wrong = lines.intensity.copy()
     wrong[changed_line(lines)] *= 0.8
     with pytest.MonkeyPatch.context() as patch:
         files = replace_lines(lines, wrong)
-        patch.setattr("blase.atmosphere.correct.read_line_files", lambda *_, **__: files)
+        patch.setattr("blase.atmosphere.correct.find_lines", lambda *_, **__: files)
         return correct_spectrum(
             spectrum,
             CONDITIONS,
             source=BARE,
-            line_lists=[folder],
             resolving_power=(POWER, 600.0),
             continuum_degree=2,
             least_transmission=0.1,
+            refine=refine,
         )
 
 
@@ -262,6 +265,23 @@ def test_the_fitted_air_is_a_template(corrected: Correction, tmp_path: Path) -> 
     mean = np.trapezoid(template.normalised[inside], template.wavelength[inside])
     seen = np.trapezoid(order.telluric, order.wavelength)
     assert mean == pytest.approx(seen, rel=1e-3)
+    assert template.absorbers is not None and set(template.absorbers.depth) == {"H2O", "CH4"}
+
+
+def test_physics_alone_may_be_asked_for(
+    corrected: Correction, lines: HitranLines, layering: Layering, tmp_path: Path
+) -> None:
+    """The air is then that of the physical fit, the same as with lines, and the wrong line stays wrong."""
+    alone = correct(lines, layering, refine=False)
+    (order,), (refined,) = alone.orders, corrected.orders
+    assert alone.physical.values == corrected.physical.values
+    assert not order.refined.lines
+    product = np.prod(list(order.refined.by_molecule.values()), axis=0)
+    np.testing.assert_allclose(order.refined.transmission, product, atol=1e-12)
+    assert np.abs(order.refined.transmission - refined.refined.transmission).max() > 0.02
+    write_correction(alone, tmp_path / "alone.fits")
+    with fits.open(tmp_path / "alone.fits") as hdus:
+        assert len(hdus["LINES"].data) == 0
 
 
 def test_lines_of_hydrogen_are_where_they_are() -> None:

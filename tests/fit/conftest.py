@@ -15,8 +15,9 @@ from blase.fit.priors import FloorPriorWidths, LinePriorWidths, floor_priors, li
 from blase.functional.continuum import normalised_coordinate
 from blase.functional.displaced_pixels import displaced_pixels
 from blase.functional.grid import log_grid
-from blase.functional.optical_depth import sampling
+from blase.functional.optical_depth import Sampling, sampling
 from blase.functional.pixels import pixel_weights
+from blase.model.airglow import Airglow
 from blase.model.atmosphere import Atmosphere
 from blase.model.core_floor import CoreFloors
 from blase.model.forward import OrderModel, SpectrumModel
@@ -33,7 +34,11 @@ def double(values) -> torch.Tensor:
     return torch.as_tensor(values, dtype=torch.float64)
 
 
-def voigt_lines(table: np.ndarray, floors: dict[int, tuple[float, ...]] | None = None) -> VoigtLines:
+def voigt_lines(
+    table: np.ndarray,
+    floors: dict[int, tuple[float, ...]] | None = None,
+    species: tuple[str, ...] | None = None,
+) -> VoigtLines:
     """Lines from rows of centre [Angstrom], strength [Angstrom], sigma and gamma [km/s].
 
     `floors` holds core floor, wing floor, core opacity and wing power of some of them, by their row.
@@ -49,7 +54,9 @@ def voigt_lines(table: np.ndarray, floors: dict[int, tuple[float, ...]] | None =
             core_opacity=opacity,
             wing_power=power,
         )
-    return VoigtLines(centre=centre, strength=strength, sigma=sigma, gamma=gamma, floors=some)
+    return VoigtLines(
+        centre=centre, strength=strength, sigma=sigma, gamma=gamma, floors=some, species=species
+    )
 
 
 def random_table(count: int, lower: float, upper: float, seed: int) -> np.ndarray:
@@ -84,9 +91,15 @@ class Scene:
 
 
 def build_order(
-    edges: np.ndarray, stellar: int, telluric: int, *, margin: float = 1.5, own: bool = False
+    edges: np.ndarray,
+    stellar: int,
+    telluric: int,
+    *,
+    margin: float = 1.5,
+    own: bool = False,
+    emission: tuple[float, ...] = (),
 ) -> OrderModel:
-    """An order; `own` resolving power and wavelength correction where asked for."""
+    """An order; `own` resolving power and wavelength correction where asked for, `emission` at places."""
     grid = log_grid(edges[0] - margin, edges[-1] + margin, step=0.3)
     middle = double(0.5 * (edges[1:] + edges[:-1]))
     correction = None
@@ -102,7 +115,24 @@ def build_order(
         telluric=torch.arange(telluric),
         continuum=LegendreContinuum(normalised_coordinate(middle), degree=2),
         blaze=torch.linspace(0.8, 1.0, len(middle), dtype=torch.float64),
+        airglow=build_airglow(sampling(grid), emission) if emission else None,
     )
+
+
+def build_airglow(grid: Sampling, emission: tuple[float, ...]) -> Airglow:
+    """Narrow lines at `emission` [Angstrom], the first two in one group, as bright as the continuum."""
+    centre = double(emission)
+    airglow = Airglow(
+        grid,
+        centre=centre,
+        sigma=1e-6 * centre,
+        gamma=1e-8 * centre,
+        share=torch.where(torch.arange(len(emission)) < 2, 0.5, 1.0).to(torch.float64),
+        group=torch.arange(len(emission)).clamp(min=1) - 1,
+    )
+    with torch.no_grad():
+        airglow.amplitudes.fill_(0.1)
+    return airglow
 
 
 def build_priors(model: SpectrumModel) -> dict[str, Prior]:
@@ -126,10 +156,12 @@ def build_priors(model: SpectrumModel) -> dict[str, Prior]:
         priors |= line_priors("atmosphere", model.atmosphere.lines, TELLURIC_WIDTHS)
         prefixes.append("atmosphere")
     for prefix in prefixes:
-        for kind in ("strength", "sigma", "gamma"):
-            priors[f"{prefix}.lines.log_{kind}_scale"] = scalar_prior(0.0, 0.1)
+        of_strength = [name for name, _ in getattr(model, prefix).lines.strength_scales()]
+        for name in (*of_strength, "log_sigma_scale", "log_gamma_scale"):
+            priors[f"{prefix}.lines.{name}"] = scalar_prior(0.0, 0.1)
     widths = {
         "continuum.coefficients": 0.5,
+        "airglow.amplitudes": 0.05,
         "resolving_power_departure": 0.03,
         "correction.coefficients": 0.4,
     }
@@ -151,17 +183,19 @@ def build_scene(
     hermite: tuple[float, float] | None = None,
     own: bool = False,
     floors: dict[int, tuple[float, ...]] | None = None,
+    species: tuple[str, ...] | None = None,
+    emission: tuple[float, ...] = (),
 ) -> Scene:
     """Fifteen lines, twelve of the star, unless told otherwise; truth one half prior width from the start.
 
-    `floors` are of rows of `stellar`.
+    `floors` are of rows of `stellar`, `species` those of `telluric`.
     """
     stellar = random_table(12, 8630.5, 8636.5, 11) if stellar is None else stellar
     telluric = random_table(3, 8631.2, 8635.7, 12) if telluric is None else telluric
     model = SpectrumModel(
-        [build_order(e, len(stellar), len(telluric), own=own) for e in edges],
+        [build_order(e, len(stellar), len(telluric), own=own, emission=emission) for e in edges],
         star=Star(voigt_lines(stellar, floors), radial_velocity=4.0, vsini=vsini),
-        atmosphere=Atmosphere(voigt_lines(telluric)) if len(telluric) else None,
+        atmosphere=Atmosphere(voigt_lines(telluric, None, species)) if len(telluric) else None,
         line_spread=LineSpread(55_000.0, gaussian=hermite is None),
     )
     if hermite is not None:

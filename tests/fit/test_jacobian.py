@@ -27,6 +27,14 @@ CASES = {
     "two orders": {"edges": (EDGES[:66], EDGES[56:])},
     "orders of their own": {"edges": (EDGES[:66], EDGES[56:]), "own": True},
     "own and skewed": {"edges": (EDGES[:66], EDGES[56:]), "own": True, "hermite": (0.05, -0.03)},
+    "molecules": {"species": ("H2O", "O2", "H2O"), "edges": (EDGES[:66], EDGES[56:])},
+    "a molecule not known": {"species": ("H2O", "", "H2O")},
+    "airglow": {"emission": (8631.0, 8631.3, 8634.2)},
+    "airglow in two orders": {
+        "emission": (8633.0, 8633.4, 8635.0),
+        "edges": (EDGES[:66], EDGES[56:]),
+        "own": True,
+    },
     "floors": {"stellar": STRONG, "floors": FLOORS},
     "floors in two orders": {"stellar": STRONG, "floors": FLOORS, "edges": (EDGES[:66], EDGES[56:])},
 }

@@ -27,7 +27,7 @@ UNITS = {
 def test_columns_and_units(fitted: FitResult) -> None:
     table = fitted.lines
     wanted = {"line_id", "origin", "status", "blend", "equivalent_width", "equivalent_width_error"}
-    wanted |= {"blend_id", "prior_dominated", "order"}
+    wanted |= {"blend_id", "prior_dominated", "order", "species"}
     wanted |= {f"{name}{suffix}" for name in UNITS for suffix in ("", "_error", "_cloned")}
     floors = ("core_floor", "wing_floor", "core_opacity", "wing_power")
     wanted |= {f"{name}{suffix}" for name in floors for suffix in ("", "_error", "_cloned")}

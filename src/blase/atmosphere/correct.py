@@ -15,13 +15,13 @@ from blase.atmosphere.conditions import Conditions
 from blase.atmosphere.continuum import WaterContinuum, read_continuum
 from blase.atmosphere.hitran import HitranLines
 from blase.atmosphere.layers import Air, Layering
-from blase.atmosphere.line_files import read_line_files
 from blase.atmosphere.line_refinement import LinePriors, RefinedOrder, refine_lines
+from blase.atmosphere.line_sources import find_lines
 from blase.atmosphere.observed_order import ObservedOrder
 from blase.atmosphere.physical_fit import PhysicalFit, fit_atmosphere
 from blase.atmosphere.profile import Profile
 from blase.atmosphere.source import HotStar, Source
-from blase.atmosphere.synthesis import choose_profile, line_paths
+from blase.atmosphere.synthesis import choose_profile
 from blase.containers.metadata import resolving_power_of
 from blase.containers.order import Order
 from blase.containers.spectrum import EchelleSpectrum
@@ -110,6 +110,7 @@ def correct_spectrum(
     least_transmission: float = LEAST_TRANSMISSION,
     priors: LinePriors | None = None,
     held: dict[str, float] | None = None,
+    refine: bool = True,
     progress: Callable[[str], None] | None = None,
 ) -> Correction:
     """Fit the air to all orders of a spectrum together, refine its lines order by order, and divide it out.
@@ -124,6 +125,7 @@ def correct_spectrum(
     least_transmission : below which pixels are masked.
     priors : of the lines' departures from physics.
     held : parameters of the physical fit that do not move, by name.
+    refine : whether single lines may depart from physics; else `blase fit` may go on from there.
 
     Raises
     ------
@@ -145,7 +147,7 @@ def correct_spectrum(
     air = layering.air(conditions)
     low = min(order.wavelength[0] for order in usable)
     high = max(order.wavelength[-1] for order in usable)
-    files = read_line_files(line_paths(line_lists), wavenumber_range=(1e8 / high - _FAR, 1e8 / low + _FAR))
+    files = find_lines(line_lists, wavelength_range=(float(low), float(high)))
     water = read_continuum(continuum) if isinstance(continuum, str | Path) else continuum
 
     def observe(order: Order) -> ObservedOrder:
@@ -165,12 +167,12 @@ def correct_spectrum(
     fit = fit_atmosphere(observed, air, resolving_power=power, resolving_power_error=error, held=held)
     state = _air_at(air, fit)
 
-    def refine(order: ObservedOrder) -> CorrectedOrder:
-        refined = refine_lines(order, fit.values, state, priors=priors)
+    def finish(order: ObservedOrder) -> CorrectedOrder:
+        refined = refine_lines(order, fit.values, state, priors=priors, free=refine)
         say(f"order {order.order.row}: {len(refined.lines)} lines refined")
         return _corrected(order.order, refined, least_transmission)
 
-    return Correction(tuple(map_all(refine, observed)), fit, state, files.notes)
+    return Correction(tuple(map_all(finish, observed)), fit, state, files.notes)
 
 
 def _corrected(order: Order, refined: RefinedOrder, least: float) -> CorrectedOrder:

@@ -42,17 +42,25 @@ def write_correction(
 def write_fitted_air(correction: Correction, path: str | Path) -> None:
     """Write the unblurred transmission as fitted, all orders, as a template for `blase clone --telluric`.
 
-    Where orders overlap the one of shorter wavelengths counts.
+    Where orders overlap the one of shorter wavelengths counts. Columns by molecule are those of physics.
     """
     wavelength, transmission = np.zeros(0), np.zeros(0)
+    names = sorted({name for order in correction.orders for name in order.refined.by_molecule})
+    by_molecule = {name: np.zeros(0) for name in names}
     for order in sorted(correction.orders, key=lambda order: order.wavelength[0]):
         grid, values = order.refined.grid, order.refined.transmission
         new = grid > (wavelength[-1] if wavelength.size else 0.0)
         wavelength = np.concatenate([wavelength, grid[new]])
         transmission = np.concatenate([transmission, values[new]])
+        clear = np.ones(int(new.sum()))
+        for name in names:
+            mine = order.refined.by_molecule.get(name)
+            part = clear if mine is None else mine[new]
+            by_molecule[name] = np.concatenate([by_molecule[name], part])
     columns = [
         fits.Column("wavelength", "D", unit="Angstrom", array=wavelength),
         fits.Column("transmission", "D", array=transmission),
+        *(fits.Column(f"transmission_{name}", "D", array=part) for name, part in by_molecule.items()),
     ]
     table = fits.BinTableHDU.from_columns(columns, name="TELLURIC")
     table.header["MEDIUM"] = ("vacuum", "medium of the wavelengths")
@@ -107,9 +115,12 @@ def _lines(correction: Correction) -> fits.BinTableHDU:
     departure = np.concatenate([np.zeros((0, 3)), *(order.refined.departure for order in correction.orders)])
     error = np.concatenate([np.zeros((0, 3)), *(order.refined.error for order in correction.orders)])
     columns = [
-        fits.Column("molecule", "3A", array=np.array([line.molecule for _, line in lines])),
+        fits.Column("molecule", "3A", array=np.array([line.molecule for _, line in lines], dtype="U3")),
         fits.Column(
-            "wavelength", "D", unit="Angstrom", array=np.array([line.wavelength for _, line in lines])
+            "wavelength",
+            "D",
+            unit="Angstrom",
+            array=np.array([line.wavelength for _, line in lines], dtype=np.float64),
         ),
         fits.Column("order", "K", array=np.array([row for row, _ in lines], dtype=np.int64)),
     ]

@@ -57,6 +57,7 @@ class RefinedOrder:
     noise_inflation : factor on the errors that the residuals ask for.
     resolving_power : of this order.
     grid, transmission : unblurred air as refined, (n,) on vacuum Angstrom.
+    by_molecule : unblurred transmissions (n,) by molecule, as the physical fit has them.
     """
 
     lines: tuple[SingleLine, ...]
@@ -72,6 +73,7 @@ class RefinedOrder:
     resolving_power: float
     grid: FloatArray
     transmission: FloatArray
+    by_molecule: dict[str, FloatArray]
     converged: bool
 
 
@@ -120,7 +122,12 @@ class _Columns:
 
 
 def refine_lines(
-    order: ObservedOrder, values: Values, air: Air, *, priors: LinePriors | None = None
+    order: ObservedOrder,
+    values: Values,
+    air: Air,
+    *,
+    priors: LinePriors | None = None,
+    free: bool = True,
 ) -> RefinedOrder:
     """Refine the lines of one order from a physical fit on.
 
@@ -129,13 +136,16 @@ def refine_lines(
     order : the data.
     values : parameters of the physical fit; `air` is the state of the air that belongs to them.
     priors : how much lines may depart.
+    free : whether they may at all; else only the resolving power of the order and the noise are found.
     """
     priors = priors or LinePriors()
     power = values["log_resolving_power"]
     middle = float(np.median(order.order.wavelength))
-    lines = order.atmosphere.single_lines(air, least=LEAST_DEPTH * middle / np.exp(power))
+    least = LEAST_DEPTH * middle / np.exp(power)
+    lines = order.atmosphere.single_lines(air, least=least) if free else []
     columns = _Columns(order, lines, values["wind_velocity"])
-    base, star = order.optical_depth(values, air), order.star(values)
+    depths, star = order.optical_depths(values, air), order.star(values)
+    base = sum(depths.values(), np.zeros(order.grid.numel()))
     width = np.array([priors.strength, priors.velocity, priors.width] * len(lines) + [priors.resolving_power])
     n_continuum = order.basis.shape[1]
     x, used, inflation, converged = np.zeros(len(width)), order.used.copy(), 1.0, False
@@ -187,6 +197,7 @@ def refine_lines(
         resolving_power=float(np.exp(power + x[-1])),
         grid=order.grid.numpy(),
         transmission=light / star,
+        by_molecule={name: np.exp(-depth) for name, depth in depths.items()},
         converged=converged,
     )
 

@@ -113,9 +113,13 @@ class ObservedOrder:
 
     def optical_depth(self, values: Values, air: Air) -> FloatArray:
         """Of all absorbers on the grid (n,)."""
+        return sum(self.optical_depths(values, air).values(), np.zeros(self.grid.numel()))
+
+    def optical_depths(self, values: Values, air: Air) -> dict[str, FloatArray]:
+        """By absorber, each (n,) on the grid."""
         with torch.no_grad():
             depths = self.atmosphere.optical_depth(air, wind_velocity=values["wind_velocity"])
-            return sum(depths.values(), torch.zeros_like(self.grid)).numpy()
+        return {name: depth.numpy() for name, depth in depths.items()}
 
     def star(self, values: Values) -> FloatArray:
         """Of the source, on the grid (n,)."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from blase.atmosphere.conditions import Conditions
 from blase.atmosphere.continuum import WaterContinuum, read_continuum
 from blase.atmosphere.layers import N_LAYERS, Air, Layering
-from blase.atmosphere.line_files import read_line_files
+from blase.atmosphere.line_sources import find_lines
 from blase.atmosphere.pedestal import CUT
 from blase.atmosphere.profile import Profile
 from blase.atmosphere.profile_files import read_profile
@@ -22,13 +22,11 @@ from blase.atmosphere.transmission import LayeredTransmission
 from blase.constants import SPEED_OF_LIGHT
 from blase.errors import InputError
 from blase.functional.grid import log_grid
-from blase.templates.download import cache_directory
 
 FloatArray = NDArray[np.float64]
 
 DEFAULT_STEP = 0.2
 """Spacing of samples [km/s]; the narrowest telluric lines have a standard deviation of about 0.25 km/s."""
-_FAR = 500.0  # [cm^-1] beyond the range, within which lines are read
 _MOST_SAMPLES = 6_000_000
 
 
@@ -52,11 +50,6 @@ class TelluricSpectrum:
     notes: tuple[str, ...]
 
 
-def default_line_folder() -> Path:
-    """Folder that is searched for line lists where none is named."""
-    return cache_directory() / "line-lists"
-
-
 def synthesise(
     conditions: Conditions,
     wavelength_range: tuple[float, float],
@@ -73,7 +66,8 @@ def synthesise(
     ----------
     conditions : site, weather and airmass.
     wavelength_range : vacuum Angstrom.
-    line_lists : files of HITRAN records, or folders of them; None for `default_line_folder()`.
+    line_lists : files of HITRAN records, or folders of them; None for `default_line_folder()`, and where that
+        is missing for oxygen alone, computed.
     profile : a file or a profile; None for the U.S. standard atmosphere.
     continuum : a file or a table of the water continuum. With it water lines end 25 cm^-1 from their centres
         and lose their pedestal, without it their wings are whole.
@@ -88,8 +82,7 @@ def synthesise(
     wavelength = wavelength[wavelength <= wavelength_range[1] * (1 + step / SPEED_OF_LIGHT)]
     layering = Layering(choose_profile(profile), altitude=conditions.altitude, n_layers=n_layers)
     air = layering.air(conditions)
-    limits = 1e8 / wavelength_range[1] - _FAR, 1e8 / wavelength_range[0] + _FAR
-    files = read_line_files(line_paths(line_lists), wavenumber_range=limits)
+    files = find_lines(line_lists, wavelength_range=wavelength_range)
     water = read_continuum(continuum) if isinstance(continuum, str | Path) else continuum
     model = LayeredTransmission(wavelength, lines=files.lines, layering=layering, air=air, continuum=water)
     with torch.no_grad():
@@ -122,11 +115,6 @@ def _check_size(limits: tuple[float, float], step: float) -> None:
         )
 
 
-def line_paths(line_lists: Sequence[str | Path] | None) -> Sequence[str | Path]:
-    """The files named, or the usual folder; `InputError` where there is none, with what to get."""
-    return line_lists or [_default_folder()]
-
-
 def choose_profile(profile: str | Path | Profile | None) -> Profile:
     """The profile in a file, the one given, or the standard atmosphere."""
     if profile is None:
@@ -140,20 +128,6 @@ def _profile_name(profile: str | Path | Profile | None) -> str:
         if profile is None or isinstance(profile, Profile)
         else Path(profile).name
     )
-
-
-def _default_folder() -> Path:
-    folder = default_line_folder()
-    if not folder.is_dir():
-        raise InputError(
-            "no line list is named, and none is in its usual place",
-            path=folder,
-            value="no such folder",
-            expected="a folder with HITRAN records (.par) of H2O, O2, CO2, CH4, ...",
-            fix="download them from hitran.org ('line-by-line', 160-character .par) into this folder, or "
-            "name the files: --line-list PATH",
-        )
-    return folder
 
 
 def _wings(continuum: WaterContinuum | None) -> str:

@@ -79,6 +79,10 @@ def correct(
         float,
         typer.Option("--least-transmission", min=0.0, max=1.0, metavar="T", help="Mask pixels below it."),
     ] = 0.05,
+    refine: Annotated[
+        bool,
+        typer.Option("--refine/--no-refine", help="Let single lines of the air depart from physics."),
+    ] = True,
     template: Annotated[
         Path | None,
         typer.Option("--template", metavar="FILE", help="Also write the air as fitted, to be cloned."),
@@ -134,6 +138,7 @@ def correct(
         continuum=continuum,
         continuum_degree=continuum_degree,
         least_transmission=least_transmission,
+        refine=refine,
         progress=None if quiet else say,
     )
     write_correction(

@@ -129,6 +129,18 @@ def fit(
         int,
         typer.Option("--continuum-degree", min=0, metavar="N", help="Degree of the continuum of an order."),
     ] = 5,
+    airglow: Annotated[
+        str | None,
+        typer.Option(
+            "--airglow",
+            metavar="free|fixed",
+            help="Add emission lines of the night sky, for data whose sky was not taken off.",
+        ),
+    ] = None,
+    airglow_list: Annotated[
+        Path | None,
+        typer.Option("--airglow-list", metavar="FILE", help="Wavelengths and intensities of these lines."),
+    ] = None,
     folds: Annotated[
         int, typer.Option("--folds", min=0, metavar="N", help="Folds of pixels held out in turn; 0 for none.")
     ] = 5,
@@ -251,6 +263,8 @@ def fit(
                 noise_inflation=noise_inflation,
                 continuum_degree=continuum_degree,
                 wavelength_correction=correction,
+                airglow=airglow,
+                airglow_list=airglow_list,
                 folds=folds,
                 curve=curve,
                 new_lines=new_lines,

@@ -14,6 +14,8 @@ from blase.cloning.first_lines import starting_widths
 from blase.cloning.rounds import Search
 from blase.cloning.summary import fit_summary, provenance
 from blase.cloning.template_model import blur_of, samples_of
+from blase.constants import SPEED_OF_LIGHT
+from blase.containers.line_list import LineList
 from blase.containers.metadata import require_resolving_power
 from blase.errors import InputError
 from blase.templates.read import read_template
@@ -78,10 +80,19 @@ def clone_template(
     template = _without_lone_samples(template)
     widths = starting_widths(template, kind, depth)
     outcome = Search(template, kind, widths, depth, progress).run()
+    lines = _with_species(outcome.lines, template)
     summary = fit_summary(template, outcome, kind, instrument_resolving_power)
     summary |= {"prominence": depth, "wall_seconds": time.perf_counter() - started}
     span = (float(template.wavelength[0]), float(template.wavelength[-1]))
-    return Clone(kind, outcome.lines, span, summary, tuple(outcome.removed))
+    return Clone(kind, lines, span, summary, tuple(outcome.removed))
+
+
+def _with_species(lines: LineList, template: Template) -> LineList:
+    """The same lines with the gas that absorbs in each, where the template tells gases apart."""
+    if template.absorbers is None:
+        return lines
+    width = (lines.sigma + lines.gamma) * lines.centre / SPEED_OF_LIGHT
+    return replace(lines, species=template.absorbers.of_lines(lines.centre, width))
 
 
 def _require_finite(template: Template) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -102,14 +103,20 @@ def _tensor(array: FloatArray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float64))
 
 
-def voigt_lines(lines: LineList) -> VoigtLines:
-    """The module that holds `lines`; vanishing widths are raised to `LEAST_WIDTH`, for their logarithms."""
+def voigt_lines(lines: LineList, *, species: Sequence[str] = ()) -> VoigtLines:
+    """The module that holds `lines`; vanishing widths are raised to `LEAST_WIDTH`, for their logarithms.
+
+    Lines of each of the `species`, where there are several, share a scale of their own.
+    """
+    several = len(species) > 1 and lines.species is not None
     return VoigtLines(
         centre=_tensor(lines.centre),
         strength=_tensor(lines.strength),
         sigma=_tensor(np.maximum(lines.sigma, LEAST_WIDTH)),
         gamma=_tensor(np.maximum(lines.gamma, LEAST_WIDTH)),
         floors=_core_floors(lines),
+        species=[str(name) for name in lines.species] if several and lines.species is not None else None,
+        among=species if several else (),
     )
 
 

@@ -51,7 +51,7 @@ _SHARED = {
         if kind != "centre_shift"
     },
 }
-"""Parameters that move all lines of one absorber alike, and the parameter of one line that they change."""
+"""Parameters that move all lines of one absorber alike, and the column of `shared_tangents` of each."""
 
 
 @dataclass(frozen=True)
@@ -327,10 +327,13 @@ def _optics(
         if model.star is not None:
             rotated = model.star.rotate(spectra.intrinsic, order.step, **_named(named, "star."))
         light = rotated * spectra.transmission
+        emission = None if order.airglow is None else order.airglow().detach()
         if model.line_spread is not None:
-            own = order.log_resolving_power_departure
-            light = model.line_spread(light, order.step, departure=own, **_named(named, "line_spread."))
-        return order.scale() * order.detect(light, None)
+            own, freed = order.log_resolving_power_departure, _named(named, "line_spread.")
+            light = model.line_spread(light, order.step, departure=own, **freed)
+            if emission is not None:
+                emission = model.line_spread(emission, order.step, departure=own, **freed)
+        return order.scale() * order.detect(light, None) + order.sky(None, emission)
 
     return flux
 
@@ -364,9 +367,19 @@ def _shared_names(space: ParameterSpace) -> list[str]:
     return [n for n in of_lines if not n.startswith("orders.")]
 
 
+def _shared(model: SpectrumModel) -> dict[str, tuple[str, int]]:
+    """`_SHARED` and the scales of species, of the absorbers that have them."""
+    return _SHARED | {
+        f"{a.prefix}.lines.species_scales.{name}": (a.prefix, len(LINE_PARAMETERS) + k)
+        for a in _absorbers(model)
+        for k, name in enumerate(a.lines.species)
+    }
+
+
 def _tangents(model: SpectrumModel, space: ParameterSpace, order: OrderModel) -> dict[str, FloatArray]:
     """Derivatives of the optical depth of every absorber of which something shared by all lines is free."""
-    moved = {_SHARED[name][0] for name in space.slices if name in _SHARED}
+    shared = _shared(model)
+    moved = {shared[name][0] for name in space.slices if name in shared}
     return {
         a.prefix: shared_tangents(order.grid, a.lines, a.velocity, a.index(order))
         for a in _absorbers(model)
@@ -384,17 +397,17 @@ def _order_columns(
 ) -> tuple[FloatArray, IntArray]:
     """Columns (n_pixels, k) that one order has of the parameters not of single lines; their entries of z."""
     order = model.orders[number]
-    names = _shared_names(space)
+    names, shared = _shared_names(space), _shared(model)
     departs = departure_name(number) in space.slices
-    optics = [n for n in names if n not in _SHARED]
+    optics = [n for n in names if n not in shared]
     if departs and RESOLVING_POWER not in optics:
         optics.append(RESOLVING_POWER)
     found = _optics_columns(model, order, spectra, optics)
     for view in (view for view in seen if not view.absorber.floors):
-        wanted = [n for n in names if n in _SHARED and _SHARED[n][0] == view.absorber.prefix]
+        wanted = [n for n in names if n in shared and shared[n][0] == view.absorber.prefix]
         if wanted:
             answer = view.path.apply(tangents[view.absorber.prefix])
-            found |= {n: answer[:, _SHARED[n][1]] for n in wanted}
+            found |= {n: answer[:, shared[n][1]] for n in wanted}
     by_name = {n: column[:, None] for n, column in found.items()}
     by_name |= own_columns(model, number, spectra, found[RESOLVING_POWER] if departs else None)
     free = [n for n in by_name if n in space.slices]

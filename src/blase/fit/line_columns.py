@@ -104,10 +104,23 @@ def slopes_by_floor(
 def shared_tangents(grid: Sampling, lines: VoigtLines, velocity: Tensor, index: Tensor) -> np.ndarray:
     """d tau / d (velocity and the scales of strength, sigma and gamma shared by all lines), (n, 4).
 
+    Where lines have species, one more column for the scale of each of them follows, (n, 4 + n_species).
+
     What single lines lose at the edges of their windows adds up over thousands of lines, so these are
     not sums of the columns but exact tangents. Centre, strength and widths all grow with the Doppler factor,
     whose logarithm has the slope 1 / (c (1 - v^2/c^2)).
     """
+    if lines.species:
+        parts = [
+            _tangents_of(grid, lines, velocity, index[lines.species_index[index] == k])
+            for k in range(len(lines.species))
+        ]
+        return np.hstack([np.sum(parts, axis=0), *(part[:, 1:2] for part in parts)])
+    return _tangents_of(grid, lines, velocity, index)
+
+
+def _tangents_of(grid: Sampling, lines: VoigtLines, velocity: Tensor, index: Tensor) -> np.ndarray:
+    """The four columns (n, 4) of the lines `index`."""
     seen = lines.observed(velocity, index)
     slope = 1.0 / (SPEED_OF_LIGHT * (1.0 - (float(velocity) / SPEED_OF_LIGHT) ** 2))
     along = {name: value * slope for name, value in seen.items()}

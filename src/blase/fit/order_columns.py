@@ -13,6 +13,7 @@ from blase.fit.light_path import OrderSpectra
 from blase.fit.line_blocks import FloatArray
 from blase.functional.pixels import integrate_pixels
 from blase.model.forward import OrderModel, SpectrumModel
+from blase.model.instrument import LineSpread
 
 RESOLVING_POWER = "line_spread.log_resolving_power"
 
@@ -25,6 +26,11 @@ def departure_name(number: int) -> str:
 def correction_name(number: int) -> str:
     """Name of the coefficients of the wavelength correction of order `number`."""
     return f"orders.{number}.wavelength_correction.coefficients"
+
+
+def airglow_name(number: int) -> str:
+    """Name of the amplitudes of the airglow of order `number`."""
+    return f"orders.{number}.airglow.amplitudes"
 
 
 def continuum_name(number: int) -> str:
@@ -45,8 +51,13 @@ def own_columns(
     found: dict[str, FloatArray] = {}
     if by_power is not None:
         found[departure_name(number)] = by_power[:, None]
+    if order.airglow is not None:
+        with torch.no_grad():
+            columns = order.sky(model.line_spread, order.airglow.profiles)
+        assert isinstance(columns, Tensor)
+        found[airglow_name(number)] = np.ascontiguousarray(columns.numpy().T)
     if order.wavelength_correction is not None:
-        slope = displacement_slope(order, blurred)
+        slope = displacement_slope(order, blurred, model.line_spread)
         found[correction_name(number)] = (slope[:, None] * order.wavelength_correction.basis).numpy()
     if order.continuum is not None:
         found[continuum_name(number)] = continuum_columns(order, blurred)
@@ -63,13 +74,19 @@ def continuum_columns(order: OrderModel, blurred: Tensor) -> FloatArray:
     return np.asarray((seen[:, None] * order.continuum.basis).numpy())
 
 
-def displacement_slope(order: OrderModel, blurred: Tensor) -> Tensor:
-    """Derivative (n_pixels,) of the flux of every pixel by its own displacement [km/s]."""
+def displacement_slope(order: OrderModel, blurred: Tensor, line_spread: LineSpread | None = None) -> Tensor:
+    """Derivative (n_pixels,) of the flux of every pixel by its own displacement [km/s].
+
+    `blurred` (n_grid,) is the light of the star; that of the sky is blurred by `line_spread`.
+    """
     correction = order.wavelength_correction
     assert correction is not None
     with torch.enable_grad():
         w = correction.displacement().detach().requires_grad_(True)
-        flux = integrate_pixels(blurred, correction(w))
-        (slope,) = torch.autograd.grad(flux.sum(), w)
+        (slope,) = torch.autograd.grad(integrate_pixels(blurred, correction(w)).sum(), w)
+        sky = torch.zeros_like(slope)
+        if order.airglow is not None:
+            emission = order.blur(order.airglow().detach(), line_spread).detach()
+            (sky,) = torch.autograd.grad(integrate_pixels(emission, correction(w)).sum(), w)
     with torch.no_grad():
-        return slope * order.scale()
+        return slope * order.scale() + (sky if order.blaze is None else sky * order.blaze)

@@ -1,4 +1,6 @@
-"""The standard forward model: F_p = B_p C_p < L (*) [S_rot(l / D_RV) T(l / D_wind)] >_p.
+"""The standard forward model: F_p = B_p C_p < L (*) [S_rot(l / D_RV) T(l / D_wind)] >_p + B_p < L (*) E >_p.
+
+E is the light of the night sky, where the model has it.
 
 Copy `OrderModel.forward` to write a model of your own: the output of one part is the input of the next.
 """
@@ -15,6 +17,7 @@ from blase.functional.grid import velocity_step
 from blase.functional.optical_depth import Sampling
 from blase.functional.parallel import map_all
 from blase.functional.pixels import PixelWeights, integrate_pixels
+from blase.model.airglow import Airglow
 from blase.model.atmosphere import Atmosphere
 from blase.model.instrument import LegendreContinuum, LineSpread
 from blase.model.star import Star
@@ -28,6 +31,7 @@ class OrderLight(NamedTuple):
     star: Tensor  # blurred alone
     telluric: Tensor  # blurred alone
     continuum: Tensor  # with the blaze
+    airglow: Tensor  # with the blaze; part of the model
 
 
 class OrderModel(nn.Module):
@@ -43,6 +47,7 @@ class OrderModel(nn.Module):
     own_resolving_power : whether `log_resolving_power_departure`, ln R of this order less that of all, is a
         parameter; else it is zero.
     wavelength_correction : where its pixels truly are, if that is in doubt.
+    airglow : emission lines of the sky, in the unit of the continuum.
     """
 
     wavelength: Tensor
@@ -64,6 +69,7 @@ class OrderModel(nn.Module):
         blaze: Tensor | None = None,
         own_resolving_power: bool = False,
         wavelength_correction: WavelengthCorrection | None = None,
+        airglow: Airglow | None = None,
     ) -> None:
         super().__init__()
         self._levels = grid.levels
@@ -74,6 +80,7 @@ class OrderModel(nn.Module):
             self.register_buffer(name, tensor, persistent=False)
         self.continuum = continuum
         self.wavelength_correction = wavelength_correction
+        self.airglow = airglow
         self.log_resolving_power_departure = (
             nn.Parameter(torch.zeros((), dtype=torch.float64)) if own_resolving_power else 0.0
         )
@@ -119,12 +126,19 @@ class OrderModel(nn.Module):
         blurred, pixels = self.blur(flux, line_spread), self.true_pixels()
         return blurred if pixels is None else integrate_pixels(blurred, pixels)
 
+    def sky(self, line_spread: LineSpread | None, emission: Tensor | None = None) -> Tensor | float:
+        """Light of the sky (..., n_pixels), 0 without airglow; of `emission` (..., n_grid) where given."""
+        if self.airglow is None:
+            return 0.0
+        seen = self.detect(self.airglow() if emission is None else emission, line_spread)
+        return seen if self.blaze is None else seen * self.blaze
+
     def forward(
         self, star: Star | None, atmosphere: Atmosphere | None, line_spread: LineSpread | None
     ) -> Tensor:
         """Expected flux (n_pixels,)."""
         rotated, transmission = self.absorption(star, atmosphere)
-        return self.scale() * self.detect(rotated * transmission, line_spread)
+        return self.scale() * self.detect(rotated * transmission, line_spread) + self.sky(line_spread)
 
     def light(
         self, star: Star | None, atmosphere: Atmosphere | None, line_spread: LineSpread | None
@@ -133,7 +147,8 @@ class OrderModel(nn.Module):
         rotated, transmission = self.absorption(star, atmosphere)
         seen = self.detect(torch.stack([rotated * transmission, rotated, transmission]), line_spread)
         scale = self.scale() * torch.ones_like(seen[0])
-        return OrderLight(scale * seen[0], seen[1], seen[2], scale)
+        sky = self.sky(line_spread) * torch.ones_like(seen[0])
+        return OrderLight(scale * seen[0] + sky, seen[1], seen[2], scale, sky)
 
 
 class SpectrumModel(nn.Module):

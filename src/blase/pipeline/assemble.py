@@ -67,9 +67,9 @@ def order_fits(solved: Solved, pixels: list[Pixels], flux_unit: str) -> tuple[Or
         light = solved.model.light()
     out = []
     for p, seen, order in zip(pixels, light, solved.model.orders, strict=True):
-        model, star, telluric, continuum = (t.numpy() for t in seen)
+        model, star, telluric, continuum, sky = (t.numpy() for t in seen)
         with np.errstate(divide="ignore", invalid="ignore"):
-            recovered = p.flux_as_read * star / model * continuum
+            recovered = (p.flux_as_read - sky * p.scale) * star / (model - sky) * continuum
         out.append(
             OrderFit(
                 row=p.row,
@@ -84,6 +84,7 @@ def order_fits(solved: Solved, pixels: list[Pixels], flux_unit: str) -> tuple[Or
                 telluric_free=recovered,
                 flux_unit=flux_unit,
                 displacement=displacement(order),
+                airglow=None if order.airglow is None else sky * p.scale,
             )
         )
     return tuple(out)
@@ -202,20 +203,30 @@ def _vsini(solved: Solved) -> dict[str, Any]:
 
 
 def _scales(solved: Solved) -> dict[str, Any]:
-    """The factors shared by all lines of the star, and of the atmosphere."""
+    """The factors shared by all lines of the star, and of the atmosphere, of its molecules apart."""
     out = {}
     parts = (("stellar", "star", solved.model.star), ("telluric", "atmosphere", solved.model.atmosphere))
     for origin, prefix, part in parts:
         if part is None:
             continue
         for kind in ("strength", "sigma", "gamma"):
-            key = f"{prefix}.lines.log_{kind}_scale"
-            value = float(getattr(part.lines, f"log_{kind}_scale").detach().exp())
-            remarks = _remarks(solved, key)
-            if "error" in remarks:
-                remarks["error"] *= value
-            out[f"{origin}_{kind}_scale"] = entry(value, "", **remarks)
+            names = [f"log_{kind}_scale"]
+            if kind == "strength":
+                names = [name for name, _ in part.lines.strength_scales()]
+            for name in names:
+                _, _, species = name.partition("species_scales.")
+                short = f"{origin}_{kind}_scale" + (f"_{species}" if species else "")
+                out[short] = _factor(solved, f"{prefix}.lines.{name}")
     return out
+
+
+def _factor(solved: Solved, key: str) -> dict[str, Any]:
+    """The factor whose logarithm is the model parameter `key`."""
+    value = float(dict(solved.model.named_parameters())[key].detach().exp())
+    remarks = _remarks(solved, key)
+    if "error" in remarks:
+        remarks["error"] *= value
+    return entry(value, "", **remarks)
 
 
 def _remarks(solved: Solved, key: str) -> dict[str, Any]:

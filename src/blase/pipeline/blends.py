@@ -28,6 +28,7 @@ from blase.fit.data_space import DataSpace
 from blase.fit.jacobian import jacobian
 from blase.fit.line_columns import LINE_PARAMETERS
 from blase.fit.pair_covariance import pair_covariance
+from blase.model.lines import VoigtLines
 from blase.pipeline.solve import Solved
 
 FloatArray = NDArray[np.float64]
@@ -62,7 +63,7 @@ def unresolved_blends(solved: Solved) -> list[Blend]:
             rest = part.lines.observed(0.0, torch.arange(len(part.lines)))
         lines = np.stack([rest[name].numpy() for name in ("centre", "strength", "sigma", "gamma")])
         for members in _groups(solved, known, where, lines[0]):
-            drafts.append(_draft(solved, prefix, members, lines[:, members]))
+            drafts.append(_draft(solved, part.lines, prefix, members, lines[:, members]))
     return _with_errors(known, drafts)
 
 
@@ -108,7 +109,14 @@ class _Draft:
     slope: FloatArray
 
 
-def _draft(solved: Solved, prefix: str, members: IntArray, lines: FloatArray) -> _Draft:
+def _shared_by(lines: VoigtLines, kind: str, members: IntArray) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Names in `lines` of the scales that a `kind` of parameter shares, and the `members` (k,) of each."""
+    if kind != "log_strength":
+        return [(f"{kind}_scale", np.ones(members.size, dtype=bool))]
+    return [(name, np.isin(members, which.numpy())) for name, which in lines.strength_scales()]
+
+
+def _draft(solved: Solved, module: VoigtLines, prefix: str, members: IntArray, lines: FloatArray) -> _Draft:
     """The blend of the `members` (k,), whose centre, strength, sigma and gamma [Angstrom] are `lines` (4,
     k).
     """
@@ -121,10 +129,12 @@ def _draft(solved: Solved, prefix: str, members: IntArray, lines: FloatArray) ->
             width = space.priors[f"{prefix}.lines.{kind}"].width.reshape(-1).numpy()[members]
             entries.append(of_lines.start + members)
             slopes.append(each * width)
-        shared = space.slices.get(f"{prefix}.lines.{kind}_scale")
-        if shared is not None:
-            entries.append(np.array([shared.start]))
-            slopes.append(np.array([each.sum() * float(space.priors[f"{prefix}.lines.{kind}_scale"].width)]))
+        for scale, some in _shared_by(module, kind, members):
+            shared = space.slices.get(f"{prefix}.lines.{scale}")
+            if shared is not None:
+                entries.append(np.array([shared.start]))
+                common = float(space.priors[f"{prefix}.lines.{scale}"].width)
+                slopes.append(np.array([each[some].sum() * common]))
     joint = joint_equivalent_width(lines)
     return _Draft(prefix, members, joint, np.concatenate(entries), np.concatenate(slopes))
 

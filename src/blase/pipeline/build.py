@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from blase.atmosphere.airglow import AirglowLines
 from blase.cloning.clone import Clone
 from blase.cloning.template_model import voigt_lines
 from blase.constants import SPEED_OF_LIGHT
@@ -30,7 +31,8 @@ from blase.model.instrument import LegendreContinuum, LineSpread
 from blase.model.lines import VoigtLines
 from blase.model.star import Star
 from blase.pipeline.added_lines import with_added
-from blase.pipeline.options import CORE_FLOOR, STELLAR_SCALES, Freedom
+from blase.pipeline.airglow import airglow_module, airglow_priors
+from blase.pipeline.options import CORE_FLOOR, STELLAR_SCALES, TELLURIC_SCALES, Freedom
 from blase.pipeline.order_freedom import (
     Correction,
     correction_module,
@@ -65,7 +67,8 @@ GROWTH = 30.0
 class Settings:
     """Everything but the data that defines a fit.
 
-    Velocities in km/s; `resolving_power` and its error; `wind_velocity` of the air in the frame of the data.
+    Velocities in km/s; `species` are the molecules of the air that have a scale each; `resolving_power` and
+    its error; `wind_velocity` of the air in the frame of the data.
     """
 
     star: Clone
@@ -78,6 +81,8 @@ class Settings:
     limb_darkening: float
     continuum_degree: int
     freedom: Freedom
+    airglow: AirglowLines | None = None
+    species: tuple[str, ...] = ()
     wavelength_correction: Correction | None = None
     stellar_prior: LinePriorWidths = STELLAR
     telluric_prior: LinePriorWidths = TELLURIC
@@ -107,7 +112,15 @@ def within_reach(settings: Settings, pixels: list[Pixels]) -> Settings:
     """The same settings with only those lines that are in reach of an order."""
     star = _reaching(settings.star, pixels, settings.radial_velocity)
     telluric = settings.telluric and _reaching(settings.telluric, pixels, settings.wind_velocity)
-    return Settings(**{**settings.__dict__, "star": star, "telluric": telluric})
+    species = settings.species or _species(telluric)
+    return replace(settings, star=star, telluric=telluric, species=species)
+
+
+def _species(telluric: Clone | None) -> tuple[str, ...]:
+    """Molecules of the lines of the air, where these are known."""
+    if telluric is None or telluric.lines.species is None:
+        return ()
+    return tuple(str(name) for name in np.unique(telluric.lines.species))
 
 
 def order_grids(pixels: list[Pixels], settings: Settings) -> list[Grid]:
@@ -136,6 +149,7 @@ def _order_model(pixels: Pixels, settings: Settings, on: Grid, *, own_power: boo
         blaze=pixels.blaze,
         own_resolving_power=own_power,
         wavelength_correction=correction_module(correction, pixels, grid, coordinate),
+        airglow=airglow_module(settings.airglow, pixels, grid, settings.wind_velocity),
     )
 
 
@@ -150,7 +164,9 @@ def build_model(pixels: list[Pixels], settings: Settings, grids: list[Grid] | No
     )
     atmosphere = None
     if telluric is not None:
-        atmosphere = Atmosphere(voigt_lines(telluric.lines), wind_velocity=settings.wind_velocity)
+        atmosphere = Atmosphere(
+            voigt_lines(telluric.lines, species=settings.species), wind_velocity=settings.wind_velocity
+        )
     spread = LineSpread(settings.resolving_power, gaussian="line_spread_shape" not in settings.freedom.freed)
     own_power = has_own_resolving_power(
         settings.freedom, len(pixels), common_is_free=_resolving_power_is_free(settings)
@@ -199,7 +215,7 @@ def build_priors(model: SpectrumModel, settings: Settings) -> dict[str, Prior]:
         for name, value in model.named_parameters():
             if name.endswith("continuum.coefficients"):
                 priors[name] = Prior(value.detach().clone(), torch.full_like(value, CONTINUUM_PRIOR))
-    priors |= order_priors(model, settings.wavelength_correction)
+    priors |= order_priors(model, settings.wavelength_correction) | airglow_priors(model)
     if model.star is not None and free(CORE_FLOOR):
         priors |= floor_priors("star", model.star.lines, FloorPriorWidths())
     return priors | _scale_priors(model, settings) | _line_priors(model, settings)
@@ -210,7 +226,8 @@ def _resolving_power_is_free(settings: Settings) -> bool:
 
 
 def _scale_priors(model: SpectrumModel, settings: Settings) -> dict[str, Prior]:
-    """Scales shared by all lines of a class, free where single lines of that class are.
+    """Scales shared by all lines of a class, free where single lines of that class are; of strength one for
+    every molecule of the air whose lines are known to be its.
 
     Those of the star only if asked for: vsini, the resolving power and a width that all lines share can
     hardly be told apart, and where thousands of lines move the most probable values of these three lie
@@ -223,9 +240,14 @@ def _scale_priors(model: SpectrumModel, settings: Settings) -> dict[str, Prior]:
     ):
         if part is None or (origin == "stellar" and not settings.freedom.is_free(STELLAR_SCALES)):
             continue
+        if origin == "telluric" and not settings.freedom.is_free(TELLURIC_SCALES):
+            continue
         for kind, width in SCALE_PRIORS[origin].items():
-            if f"{origin}_{kind}" not in settings.freedom.fixed:
-                priors[f"{prefix}.lines.log_{kind}_scale"] = scalar_prior(0.0, width)
+            if f"{origin}_{kind}" in settings.freedom.fixed:
+                continue
+            of_strength = [name for name, _ in part.lines.strength_scales()]
+            for name in of_strength if kind == "strength" else [f"log_{kind}_scale"]:
+                priors[f"{prefix}.lines.{name}"] = scalar_prior(0.0, width)
     return priors
 
 

@@ -21,6 +21,8 @@ def fingerprint(pixels: list[Pixels], star: Clone, telluric: Clone | None, optio
         if clone is not None:
             for name in ("centre", "strength", "sigma", "gamma"):
                 digest.update(np.ascontiguousarray(getattr(clone.lines, name)).tobytes())
+            if clone.lines.species is not None:
+                digest.update(" ".join(clone.lines.species).encode())
             for levels in clone.lines.floors().values():
                 digest.update(levels.tobytes())
     return digest.hexdigest()

@@ -13,6 +13,8 @@ from blase.adapters import as_spectrum
 from blase.containers import EchelleSpectrum
 from blase.containers.metadata import Metadata
 from blase.errors import InputError
+from blase.pipeline.airglow import away_from, chosen_airglow
+from blase.pipeline.airglow_table import airglow_table
 from blase.pipeline.assemble import fit_summary, order_fits, stellar_template, strained_parameters
 from blase.pipeline.blends import described, unresolved_blends
 from blase.pipeline.build import Settings, within_reach
@@ -62,6 +64,8 @@ def fit_spectrum(
     noise_inflation: float | None = None,
     continuum_degree: int = 5,
     wavelength_correction: Asked = None,
+    airglow: str | None = None,
+    airglow_list: str | Path | None = None,
     folds: int = 5,
     curve: bool = True,
     new_lines: bool = True,
@@ -94,6 +98,9 @@ def fit_spectrum(
     wavelength_correction : width [km/s] of the prior of every Legendre coefficient (from -1 to 1 along an
         order) by which its pixels are displaced, or width and degree; "off"; None for the default of the
         instrument, which is off where wavelengths are stable or the instrument is not known.
+    airglow : "free" adds emission lines of the night sky, each with a flux of its own; "fixed" one flux for
+        those of an order, whose relative intensities are believed; None none.
+    airglow_list : a table of such lines (`blase.atmosphere.airglow`); by default those of OH.
     folds : contiguous blocks of pixels are left out in turn to measure the residual on unseen pixels;
         0 skips that.
     curve : whether to show how the fit would be with narrower and with wider priors
@@ -128,6 +135,7 @@ def fit_spectrum(
         require_within("radial_velocity", rv_guess)
     parse_correction(wavelength_correction)
     log, liberty = FitLog(progress), freedom(fix, free)
+    sky = chosen_airglow(airglow, airglow_list)
     chosen_priors = regularisation(
         priors, prior_widths, noise_inflation, liberty, with_air=telluric is not None
     )
@@ -147,7 +155,8 @@ def fit_spectrum(
     power, power_error = known_resolving_power(resolving_power, metadata, liberty)
     require_several(liberty, len(pixels), metadata.path)
     require_something_free(liberty, with_air=telluric is not None, power_is_free=power_error > 0)
-    wind = wind_velocity(metadata, liberty) if telluric is not None else 0.0
+    moving = telluric is not None or sky is not None
+    wind = wind_velocity(metadata, liberty) if moving else 0.0
     if metadata.frame == "unknown":
         log.warn(
             f"{metadata.path or 'the spectrum'}: the frame is not stated, so velocities are in that of the "
@@ -177,13 +186,22 @@ def fit_spectrum(
             wavelength_correction,
             chosen_priors,
             new_lines,
+            None if sky is None else (sky.centre.tolist(), sky.group.tolist()),
         ),
     )
     saved = read_checkpoint(checkpoint, mark) if resume and checkpoint is not None else None
     if saved is None:
         log.stage("starting velocity", f"cross-correlation over +-{reach:g} km/s")
         start = first_velocity(
-            pixels, stellar, atmosphere, power, wind, continuum_degree, rv_guess, liberty, log
+            [away_from(sky, p, wind) for p in pixels],
+            stellar,
+            atmosphere,
+            power,
+            wind,
+            continuum_degree,
+            rv_guess,
+            liberty,
+            log,
         )
     else:
         start = (saved.radial_velocity, saved.vsini)
@@ -200,6 +218,7 @@ def fit_spectrum(
         limb_darkening=_fixed(liberty, "limb_darkening", 0.6),
         continuum_degree=continuum_degree,
         freedom=liberty,
+        airglow=sky,
         stellar_prior=first[0],
         telluric_prior=first[1],
         regularisation=chosen_priors,
@@ -255,6 +274,7 @@ def fit_spectrum(
     summary = fit_summary(solved, settings, pixels, metadata, unseen, warnings=log.warnings, notes=notes)
     summary["n_lines"] |= searched.counts
     summary["line_search"] = searched.describe if new_lines else None
+    summary["airglow"] = airglow_table(solved, sky, pixels, wind)
     blends = unresolved_blends(solved)
     lines = line_table(solved, settings.star, settings.telluric, pixels, dropped=dropped, blends=blends)
     summary["blends"] = described(blends, lines)

@@ -59,6 +59,10 @@ def line_table(
         parts[-1]["blend"] = blend_numbers(blends, "atmosphere", len(model.atmosphere.lines))
     if model.star is not None and len(dropped):
         parts.append(dropped_rows(parts[0], dropped, float(model.star.radial_velocity.detach()), pixels))
+    if any("species" in part.colnames for part in parts):
+        for part in parts:
+            if "species" not in part.colnames:
+                part["species"] = np.full(len(part), "")
     table = vstack(parts, metadata_conflicts="silent")
     table["line_id"] = _identities(table)
     table = table[np.argsort(table["_observed"], kind="stable")]
@@ -83,6 +87,7 @@ _META = {
     "wing_power": "power of the optical depth with which the source function rises",
     "blend_id": "lines nearer than half a resolution element share a number; -1 stands alone",
     "blend": "lines whose strengths the data cannot tell apart share a number; 0 for the others",
+    "species": "molecule of the air, where the telluric template tells them apart",
     "prior_dominated": "the width of the belief in the strength shrank by less than 20 %",
     "order": "row of the first order the line lies in, -1 outside every order",
     "errors": "one standard deviation, everything else marginalised; 0 where a parameter is held",
@@ -127,6 +132,8 @@ def _part(
     table["line_id"] = np.full(len(cloned), origin[0].upper())
     table["origin"] = np.full(len(cloned), origin)
     table["status"] = np.where(cloned.is_added, "added", "cloned")
+    if origin == "telluric" and cloned.species is not None:
+        table["species"] = cloned.species
     for name, unit in _UNITS.items():
         table[name] = fitted[name] * unit
         table[f"{name}_error"] = errors[name] * unit

@@ -42,6 +42,9 @@ OF_ORDERS = ("resolving_power_orders", "continuum")
 """What every order has for itself; the first is its departure from the resolving power of all."""
 STELLAR_SCALES = "stellar_scales"
 """Factors on strength, sigma and gamma that all stellar lines share."""
+TELLURIC_SCALES = "telluric_scales"
+"""Factors on strength (of every molecule apart, where the lines' molecules are known) and gamma of the
+air."""
 FREEABLE = ("limb_darkening", "line_spread_shape", "telluric_sigma", STELLAR_SCALES)
 """Parameters that are fixed unless freed."""
 
@@ -66,7 +69,8 @@ def freedom(fix: dict[str, float | None] | None, free: list[str] | None) -> Free
     InputError
         for an unknown name, a value for a class of lines, or a name both fixed and freed.
     """
-    known = [*GLOBALS, *LINE_CLASSES, CORE_FLOOR, *GROUPS, *OF_ORDERS, "line_spread_shape", STELLAR_SCALES]
+    scales = (STELLAR_SCALES, TELLURIC_SCALES)
+    known = [*GLOBALS, *LINE_CLASSES, CORE_FLOOR, *GROUPS, *OF_ORDERS, "line_spread_shape", *scales]
     fixed: dict[str, float | None] = {}
     for name, value in (fix or {}).items():
         require_known(name, known)

@@ -63,6 +63,20 @@ def line_covariances(solved: Solved, prefix: str, count: int) -> FloatArray:
 
     The first parameter is in km/s, the others are natural logarithms of what the line has in the end.
     """
+    part = solved.model.star if prefix == "star" else solved.model.atmosphere
+    assert part is not None
+    out = np.zeros((count, 4, 4))
+    for scale, which in part.lines.strength_scales():
+        out[which] = _line_covariances(solved, prefix, count, which.numpy(), f"{prefix}.lines.{scale}")
+    return out
+
+
+def _line_covariances(
+    solved: Solved, prefix: str, count: int, which: NDArray[np.int64], strength_scale: str
+) -> FloatArray:
+    """Those of the lines `which` (m,) out of `count`, whose strengths share the parameter
+    `strength_scale`.
+    """
     posterior, space = solved.posterior, solved.normal_space
     entry, width = np.full((count, 4), -1, dtype=np.int64), np.zeros((count, 4))
     shared, shared_width = np.full(4, -1, dtype=np.int64), np.zeros(4)
@@ -71,14 +85,16 @@ def line_covariances(solved: Solved, prefix: str, count: int) -> FloatArray:
         if where is not None:
             entry[:, k] = np.arange(where.start, where.stop)
             width[:, k] = space.priors[f"{prefix}.lines.{kind}"].width.reshape(-1).numpy()
-        scale = space.slices.get(f"{prefix}.lines.{kind}_scale")
+        name = strength_scale if kind == "log_strength" else f"{prefix}.lines.{kind}_scale"
+        scale = space.slices.get(name)
         if scale is not None:
             shared[k] = int(np.flatnonzero(posterior.shared_index == scale.start)[0])
-            shared_width[k] = float(space.priors[f"{prefix}.lines.{kind}_scale"].width)
+            shared_width[k] = float(space.priors[name].width)
+    entry, width = entry[which], width[which]
     own, cross = _own_moments(solved, entry)
     own = own * width[:, :, None] * width[:, None, :]
     has = shared >= 0
-    mixed = np.zeros((count, 4, 4))  # of a line's parameter k with the scale of parameter l
+    mixed = np.zeros((which.size, 4, 4))  # of a line's parameter k with the scale of parameter l
     mixed[:, :, has] = cross[:, :, shared[has]] * width[:, :, None] * shared_width[has]
     common = np.zeros((4, 4))
     place = np.searchsorted(posterior.dense_index, posterior.shared_index[shared[has]])

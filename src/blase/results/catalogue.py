@@ -37,6 +37,8 @@ def line_catalogue(result: FitResult) -> QTable:
     table = QTable(meta={"wavelength_medium": "vacuum", "frame": str(result.summary.get("frame"))})
     for name in _KEPT:
         table[name] = np.asarray(lines[name], dtype=np.str_)
+    if "species" in lines.colnames:
+        table["species"] = np.asarray(lines["species"], dtype=np.str_)
     table["centre"] = column(lines, "centre") * u.AA
     table["observed"] = observed_centres(result) * u.AA
     table["equivalent_width"] = column(lines, "equivalent_width") * u.AA
@@ -120,10 +122,11 @@ def _is_species(table: QTable, wanted: str) -> NDArray[np.bool_]:
             "no line has a name",
             value=f"species {wanted}",
             expected="a catalogue that was matched to a line list",
-            fix="give a line list as well: --list FILE",
+            fix="give a line list as well: --list FILE; for the air, a telluric template that tells its "
+            "molecules apart",
         )
     plain = "".join(wanted.split()).lower()
     names = ["".join(str(name).split()).lower() for name in table["species"]]
-    exact = plain[-1:].isdigit()
+    exact = plain[-1:].isdigit() or plain in names  # CO is not CO2
     found = [name == plain if exact else name.rstrip("0123456789") == plain for name in names]
     return np.array(found, dtype=bool)

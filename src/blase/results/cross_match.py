@@ -25,9 +25,9 @@ def name_lines(
     like distance, and a near one to a far one. A listed line may name several lines, since clones of blends
     share one wavelength.
 
-    New columns: `species` ("" without a match), `list_centre` [vacuum Angstrom], `list_offset` [km/s] (the
-    line's centre less the listed one), `lower_energy` [eV] where the list has it, and `candidates`, how many
-    listed lines were within the tolerance.
+    New columns: `species` (without a match as before, or ""), `list_centre` [vacuum Angstrom], `list_offset`
+    [km/s] (the line's centre less the listed one), `lower_energy` [eV] where the list has it, and
+    `candidates`, how many listed lines were within the tolerance.
 
     Raises `InputError` where the tolerance is not positive.
     """
@@ -60,7 +60,8 @@ def _with_names(
     found, out = best >= 0, table.copy()
     at = np.where(found, best, 0)
     names = known.species if known.species is not None else np.full(len(known), "?")
-    out["species"] = np.where(found, names[at] if len(known) else "", "")
+    before = table["species"] if "species" in table.colnames else np.full(len(table), "")
+    out["species"] = np.where(found, names[at] if len(known) else "", before)
     listed = np.where(found, known.centre[at] if len(known) else np.nan, np.nan)
     out["list_centre"] = listed * u.AA
     out["list_offset"] = (table["centre"].value / listed - 1) * SPEED_OF_LIGHT * u.km / u.s

@@ -79,6 +79,8 @@ def _order_table(order: OrderFit) -> fits.BinTableHDU:
     columns = [_column(name, getattr(order, name), units.get(name, "")) for name in _COLUMNS]
     if order.displacement is not None:
         columns.append(_column("displacement", order.displacement, "km/s"))
+    if order.airglow is not None:
+        columns.append(_column("airglow", order.airglow, flux_unit))
     table = fits.BinTableHDU.from_columns(columns, name=f"ORDER_{order.row}")
     table.header["ROW"] = (order.row, "0-based row shown by blase info")
     table.header.add_comment(SPECTRUM_COMMENTS[2])

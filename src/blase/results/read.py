@@ -75,6 +75,7 @@ def _order(hdu: Any) -> OrderFit:
         mask=np.asarray(data["mask"], dtype=bool),
         flux_unit=units["flux"] or "",
         displacement=_native(data["displacement"]) if "displacement" in units else None,
+        airglow=_native(data["airglow"]) if "airglow" in units else None,
         **{name: _native(data[name]) for name in _ARRAYS},
     )
 

@@ -28,6 +28,7 @@ class OrderFit:
     `star` and `telluric` are normalised and each blurred alone, so their product is not the model.
     `mask` is True where a pixel was not fitted. `residual` is flux - model. Where wavelengths were corrected
     in the fit, the true ones are wavelength * exp(displacement / c), `displacement` in km/s; else it is None.
+    `airglow` is the light of the sky inside `model`, None where there is none.
     """
 
     row: int
@@ -42,6 +43,7 @@ class OrderFit:
     telluric_free: np.ndarray
     flux_unit: str = ""
     displacement: np.ndarray | None = None
+    airglow: np.ndarray | None = None
 
     @property
     def residual(self) -> np.ndarray:
@@ -52,7 +54,8 @@ class OrderFit:
     def seen(self) -> np.ndarray:
         """Blurred transmission that the star's light had, <star telluric> / <star>, shape (n_pixels,)."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            return self.model / (self.continuum * self.star)
+            starlight = self.model if self.airglow is None else self.model - self.airglow
+            return starlight / (self.continuum * self.star)
 
     @property
     def telluric_free_uncertainty(self) -> np.ndarray:

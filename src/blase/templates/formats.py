@@ -15,6 +15,7 @@ from astropy.table import Table
 from numpy.typing import NDArray
 
 from blase.errors import InputError
+from blase.templates.absorbers import columns_by_species
 from blase.templates.columns import identify_columns, is_wavelength, medium_in_name, unit_in_name
 from blase.templates.raw import RawTemplate, split_flux
 
@@ -234,6 +235,7 @@ def _from_columns(
         unit=units[roles.wavelength] or unit_in_name(names[roles.wavelength]),
         medium=medium_in_name(names[roles.wavelength]),
         flux_unit=(units[source] or "") if source is not None else "",
+        by_species={name: _floats(columns[i], path) for name, i in columns_by_species(names).items()},
     )
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from blase.containers.units import to_vacuum_angstrom
 from blase.errors import InputError
+from blase.templates.absorbers import Absorbers
 from blase.templates.flatten import flatten, padded_slice
 from blase.templates.raw import VACUUM_ASSUMED, RawTemplate
 from blase.templates.sampling import check_sampling
@@ -99,6 +100,7 @@ def build_template(
         raw.resolving_power if resolving_power is None else resolving_power
     )
     wavelength, notes = _vacuum(raw, path)
+    absorbers = Absorbers.of_transmission(wavelength, raw.by_species) if raw.by_species else None
     wavelength, flux, continuum, cleaned = _clean(wavelength, raw, path)
     notes = [*raw.notes, *notes, *cleaned]
     normalised = _looks_normalised(flux) if raw.normalised is None else raw.normalised
@@ -126,6 +128,7 @@ def build_template(
         path=path,
         sha256=sha256,
         notes=tuple(notes),
+        absorbers=absorbers,
     )
     return template if wavelength_range is None else template.crop(*wavelength_range)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ class RawTemplate:
     normalised : whether `flux` is over the continuum; None where the file does not say.
     continuum : (n,) where the file has it.
     unit, medium : of the wavelengths, None where the file does not say.
+    by_species : transmissions (n,) of single gases, where the file has them.
     """
 
     wavelength: NDArray[np.float64]
@@ -34,6 +36,7 @@ class RawTemplate:
     effective_temperature: float | None = None
     resolving_power: float | None = None
     notes: tuple[str, ...] = ()
+    by_species: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def with_note(self, note: str) -> RawTemplate:
         """The same with one more note."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from blase.containers.line_list import LineList
 from blase.errors import InputError
+from blase.templates.absorbers import Absorbers
 from blase.templates.segments import find_segments
 
 _MAX_SPANS = 6  # pieces that `describe` names one by one
@@ -32,6 +33,7 @@ class Template:
     effective_temperature : [K], if known.
     path, sha256 : the file it came from and its hash, if any.
     notes : what was done to it, one sentence each.
+    absorbers : optical depths of single gases, where the file has them, at wavelengths of their own.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Template:
     path: str | None = None
     sha256: str | None = None
     notes: tuple[str, ...] = ()
+    absorbers: Absorbers | None = None
 
     def __post_init__(self) -> None:
         n = len(self.wavelength)
