@@ -63,6 +63,19 @@ def default_resolving_power(instrument: str | None) -> ResolvingPower | None:
     return RESOLVING_POWERS.get((instrument or "").strip().upper())
 
 
+DETECTOR_PIXELS = {
+    "HARPS": 0.82,  # 4096 pixels of an order span 1.1 % of its wavelength, as the real file has it
+    "HARPS-N": 0.82,  # likewise: the same spectrograph and format
+    "ESPRESSO": 0.5,
+}
+"""Widths of detector pixels [km/s] of instruments whose pipelines resample, where they are known."""
+
+
+def detector_pixel(instrument: str | None) -> float | None:
+    """Width of a detector pixel [km/s] of an instrument by its INSTRUME name, None where not known."""
+    return DETECTOR_PIXELS.get((instrument or "").strip().upper())
+
+
 @dataclass(frozen=True)
 class WavelengthUncertainty:
     """By how much the wavelengths of an order may be wrong: standard deviation [km/s], and why so much."""

@@ -17,10 +17,11 @@ from typing import Any
 from blase.containers.spectrum import EchelleSpectrum, from_arrays
 from blase.instruments import header as keywords
 from blase.instruments.base import FileHead, ReadOptions
-from blase.instruments.defaults import ResolvingPower, quoted
+from blase.instruments.defaults import ResolvingPower, detector_pixel, quoted
 from blase.instruments.fits_arrays import numbers, opened, rows_of, solved_pixels
 from blase.instruments.observation import Observation
 from blase.instruments.sites import LA_PALMA_TNG, LA_SILLA, PARANAL
+from blase.preprocess.resampled import as_resampled
 
 _IMAGES = {"SCIDATA", "ERRDATA", "QUALDATA", "WAVEDATA_VAC_BARY"}
 _COLUMNS = {"wavelength", "wavelength_air", "flux", "error", "quality"}
@@ -50,9 +51,10 @@ class EspressoReader:
         with opened(path, "a spectrum of the ESPRESSO pipeline", _EXPECTED) as hdus:
             values = keywords.header_values(hdus[0].header)
             blazed = "BLAZE" in (keywords.text(values, "ESO PRO CATG") or "").upper()
-            columns, sentences = _s2d(hdus, blazed) if "SCIDATA" in hdus else _s1d(hdus)
+            merged = "SCIDATA" not in hdus
+            columns, sentences = _s1d(hdus) if merged else _s2d(hdus, blazed)
         columns, _, cut = solved_pixels(columns)
-        return from_arrays(
+        spectrum = from_arrays(
             **columns,
             wavelength_unit=options.wavelength_unit or "Angstrom",
             medium=options.medium or "vacuum",
@@ -61,6 +63,8 @@ class EspressoReader:
             flux_unit="",
             **_observation(values).arguments([sentences[0], *cut], sentences[1:]),
         )
+        width = detector_pixel(spectrum.metadata.instrument)
+        return as_resampled(spectrum, detector_pixel=width) if merged else spectrum
 
 
 def _s2d(hdus: Any, blazed: bool) -> tuple[dict[str, Any], list[str]]:
@@ -83,7 +87,7 @@ def _s1d(hdus: Any) -> tuple[dict[str, Any], list[str]]:
         "mask": [numbers(table["quality"]).ravel() != 0],
     }
     done = "read as an S1D of the ESPRESSO pipeline: vacuum Angstrom, barycentric frame"
-    return columns, [done, "orders were merged and resampled: neighbouring samples share noise"]
+    return columns, [done, "orders were merged"]
 
 
 def _mode(values: dict[str, Any], instrument: str) -> ResolvingPower | None:

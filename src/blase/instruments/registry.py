@@ -27,6 +27,7 @@ from blase.instruments.ishell import PychellReader, SpextoolReader
 from blase.instruments.linear import LinearReader
 from blase.instruments.neid import NeidReader
 from blase.instruments.nirspec import NirspecReader
+from blase.instruments.prepared import PreparedReader
 from blase.instruments.starfish import StarfishReader
 from blase.instruments.table import TableReader
 from blase.instruments.veloce import VeloceReader
@@ -39,6 +40,7 @@ _FRAME_UNKNOWN = (
 
 
 _BUILT_IN: tuple[type[Reader], ...] = (
+    PreparedReader,
     HpfReader,
     IgrinsReader,
     NirspecReader,
