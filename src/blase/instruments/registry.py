@@ -25,6 +25,7 @@ from blase.instruments.hpf import HpfReader
 from blase.instruments.igrins import IgrinsReader
 from blase.instruments.ishell import PychellReader, SpextoolReader
 from blase.instruments.linear import LinearReader
+from blase.instruments.maroonx import MaroonXReader
 from blase.instruments.neid import NeidReader
 from blase.instruments.nirspec import NirspecReader
 from blase.instruments.prepared import PreparedReader
@@ -52,6 +53,7 @@ _BUILT_IN: tuple[type[Reader], ...] = (
     SpextoolReader,
     PychellReader,
     StarfishReader,
+    MaroonXReader,
     EprvReader,
     EspressoReader,
     NeidReader,
