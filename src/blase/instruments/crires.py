@@ -31,6 +31,8 @@ _SPECTRUM = re.compile(r"(?P<order>\d\d)_(?P<trace>\d\d)_SPEC")
 _FLUX_BEFORE = ("Extracted_OPT", "Extracted_RECT", "Extracted_DRACS")
 _SLIT = "ESO INS SLIT1 WID"
 _MASKED = "16 pixels at either end of every chip masked: the extraction runs off the slit there"
+_SHARP_STAR = 0.2
+"""Relative error of a resolving power behind a slit that a star of adaptive optics need not fill."""
 _LONGEST_NM = 6000.0
 """CRIRES sees 950 to 5400 nm: larger numbers are Angstrom."""
 _CHIP, _EDGE = 2048, 16
@@ -188,8 +190,13 @@ def _observation(values: dict[str, Any], resolving_power: Any) -> Observation:
 
 
 def _plus_resolving_power(values: dict[str, Any]) -> Any:
+    """100,000 and more behind 0.2 arcsec; how much more depends on how sharp the star is."""
     return through_slit(
-        17_200.0, keywords.number(values, _SLIT), 0.2, "CRIRES+ default (Dorn et al. 2023, A&A 671, A24)"
+        20_000.0,
+        keywords.number(values, _SLIT),
+        0.2,
+        "CRIRES+ default (Holmberg & Madhusudhan 2022, AJ 164, 79)",
+        relative_error=_SHARP_STAR,
     )
 
 

@@ -32,9 +32,8 @@ _MODES = {
     "MULTIMR": (70_000.0, "ESPRESSO, four telescopes, MR (Pepe et al. 2021, A&A 645, A96)"),
     "SINGLEUHR": (190_000.0, "ESPRESSO, one telescope, UHR (Pepe et al. 2021, A&A 645, A96)"),
     "EGGS": (80_000.0, "HARPS, high-efficiency fibre EGGS (HARPS User Manual, section 2)"),
-    "HA": (88_000.0, "NIRPS, high-accuracy fibre (Bouchy et al. 2025, A&A 700, A10)"),
-    "HE": (75_200.0, "NIRPS, high-efficiency fibre (Bouchy et al. 2025, A&A 700, A10)"),
 }
+"""Those of NIRPS's fibres could not be verified: a fit asks for them."""
 
 
 class EspressoReader:
@@ -90,10 +89,8 @@ def _s1d(hdus: Any) -> tuple[dict[str, Any], list[str]]:
     return columns, [done, "orders were merged"]
 
 
-def _mode(values: dict[str, Any], instrument: str) -> ResolvingPower | None:
+def _mode(values: dict[str, Any]) -> ResolvingPower | None:
     mode = (keywords.text(values, "ESO INS MODE") or "").upper()
-    if instrument == "NIRPS" and not mode:
-        return None
     found = next((_MODES[key] for key in _MODES if mode.endswith(key) or mode.startswith(f"{key}/")), None)
     return None if found is None else quoted(*found)
 
@@ -115,5 +112,5 @@ def _observation(values: dict[str, Any]) -> Observation:
         position=keywords.eso_position(values),
         stated_velocity=keywords.number(values, stated),
         stated_in=stated,
-        resolving_power=_mode(values, instrument),
+        resolving_power=_mode(values),
     )

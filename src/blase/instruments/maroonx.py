@@ -1,4 +1,4 @@
-"""MAROON-X: the native file, an HDF5 store of pandas, is refused with the remedy; its EPRV translation is read.
+"""MAROON-X: its native file, an HDF5 store of pandas, is refused with the remedy; its EPRV form is read.
 
 The store has the frames spec_blue, spec_red, header_blue and header_red; each cell of the columns
 wavelengths [nm], optimal_extraction and optimal_var, by fibre and order, is an array, which pandas can only
