@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +44,9 @@ class Continuum:
         table = Table(meta={"wavelength_medium": "vacuum", "flux_unit": self.unit})
         table["wavelength"] = self.wavelength * u.AA
         table["continuum"] = self.flux
-        table["continuum"].unit = u.Unit(self.unit, parse_strict="silent")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", u.UnitsWarning)  # of units that are written in an odd way
+            table["continuum"].unit = u.Unit(self.unit, parse_strict="silent")
         with atomic_file(path) as temporary:
             table.write(temporary, format="ascii.ecsv", overwrite=True)
 
