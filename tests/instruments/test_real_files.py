@@ -309,3 +309,11 @@ def test_ends_of_cr2res_orders_are_masked_and_what_is_left_is_smooth(shared_data
         used = order.flux[~order.mask]
         for ends, inside in ((used[:10], used[10:60]), (used[-10:], used[-60:-10])):
             assert np.all(np.abs(ends / np.median(inside) - 1) < 0.35)
+
+
+def test_the_falling_end_of_nirspec_orders_is_masked(shared_data):
+    for path in sorted((shared_data / "observed" / "NIRSPEC").glob("*_flux_tbl.fits")):
+        order = read_spectrum(path).orders[0]
+        used = order.flux[~order.mask]
+        assert np.median(used[-8:]) > 0.7 * np.median(used[-120:-60])
+        assert order.mask[-30:].all() and order.n_good >= 990
