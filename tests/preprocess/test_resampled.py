@@ -9,8 +9,6 @@ import pytest
 
 from blase.constants import SPEED_OF_LIGHT
 from blase.containers import EchelleSpectrum, from_arrays
-from blase.pipeline.attempt import Attempts
-from blase.pipeline.prepare import to_pixels
 from blase.preprocess import as_resampled, stack
 
 STEP = 0.01
@@ -73,13 +71,3 @@ def test_a_stack_carries_its_own_correlation_and_that_of_its_exposures() -> None
     length = stack([done, shifted]).orders[0].noise_length
     assert length is not None
     assert np.median(length) > 1.1 * np.median(done.orders[0].noise_length)
-
-
-def test_the_noise_of_a_fit_is_learned_from_single_samples() -> None:
-    """Residuals of single samples scatter less than their raised errors by the root of the length."""
-    orders = as_resampled(resampled(3), detector_pixel=PIXEL).crop(6050.0, 6100.0).orders
-    pixels = [to_pixels(order) for order in orders]
-    attempts = Attempts(pixels, None, "test")  # type: ignore[arg-type]
-    deviation = (orders[0].flux - 100.0) / orders[0].uncertainty
-    scatter = attempts.chi_square(deviation) / len(orders[0])
-    assert scatter[0] == pytest.approx(2 / 3, abs=0.1)  # of linear interpolation between independent pixels
