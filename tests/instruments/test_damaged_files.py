@@ -3,14 +3,17 @@ crash."""
 
 from __future__ import annotations
 
+import tempfile
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.io import fits
 
+from blase.containers import from_arrays
 from blase.errors import InputError
-from blase.instruments import read_spectrum
+from blase.instruments import read_spectrum, write_prepared
 
 N = 120
 RNG = np.random.default_rng(3)
@@ -160,7 +163,33 @@ def plain_table():
     )
 
 
+def igrins_a0v():
+    flux = fluxes()
+    named = {"SPEC_DIVIDE_A0V": flux, "SPEC_DIVIDE_A0V_VARIANCE": flux * 0 + 1, "A0V_SPEC": flux}
+    return fits.HDUList([primary({"INSTRUME": "IGRINS"}), *images(**named, WAVELENGTH=waves() / 1e4)])
+
+
+def igrins_2():
+    arrays = (fluxes(), fluxes() * 0 + 1, waves() / 1e4)
+    return fits.HDUList([primary({"INSTRUME": "IGRINS-2"}), *(fits.ImageHDU(a) for a in arrays)])
+
+
+def apstar():
+    logarithmic = {"CTYPE1": "LOG-LINEAR", "NWAVE": N, "CRVAL1": 4.179, "CDELT1": 6e-6, "CRPIX1": 1}
+    arrays = (fluxes()[:1], fluxes()[:1] * 0 + 1, np.zeros((1, N), np.int16))
+    return fits.HDUList([primary(logarithmic), *(fits.ImageHDU(a) for a in arrays)])
+
+
+def prepared():
+    with tempfile.TemporaryDirectory() as folder:
+        spectrum = from_arrays(waves(), fluxes(), fluxes() * 0 + 1, wavelength_unit="A", frame="observatory")
+        path = write_prepared(spectrum, Path(folder) / "prepared.fits")
+        with fits.open(path, memmap=False) as hdus:
+            return fits.HDUList([hdu.copy() for hdu in hdus])
+
+
 LAYOUTS = (
+    *(igrins_a0v, igrins_2, apstar, prepared),
     *(hpf, igrins, nirspec, crires_plus, crires, apogee, harps, hires, spextool),
     *(espresso, neid, carmenes, veloce, phase3, linear, eprv, plain_table),
 )
@@ -185,6 +214,8 @@ def extensions_in_reverse(hdus, path):
 
 def stored_wavelengths(hdus):
     """Views of the arrays of wavelengths, wherever this layout has them; [] where the header has them."""
+    if "NWAVE" in hdus[0].header:
+        return []
     tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
     if tables:
         return [
@@ -317,7 +348,8 @@ def test_damaged(layout, damage, tmp_path):
     except InputError as error:
         text = str(error)
         assert all(word in text for word in ("x.fits", "found:", "expected:", "fix:")), text
-        assert damage not in ("reversed order", "huge header values"), text
+        reversible = layout is not prepared  # blasé itself wrote that one, in increasing order
+        assert damage not in ("reversed order" if reversible else "", "huge header values"), text
         return
     assert damage in READABLE, f"read as {spectrum.info()['history']}"
     for order in spectrum.orders:

@@ -63,7 +63,7 @@ def s2d(path, instrument="ESPRESSO", **cards):
     [
         ("ESPRESSO", {"HIERARCH ESO INS MODE": "SINGLEHR"}, 140_000),
         ("ESPRESSO", {"HIERARCH ESO INS MODE": "SINGLEUHR"}, 190_000),
-        ("NIRPS", {"HIERARCH ESO INS MODE": "HA/OBJ"}, 88_000),
+        ("NIRPS", {"HIERARCH ESO INS MODE": "HA/OBJ"}, None),
         ("HARPS", {"HIERARCH ESO INS MODE": "EGGS"}, 80_000),
         ("HARPN", {}, 115_000),
     ],
@@ -319,6 +319,24 @@ def test_aspcap_star(tmp_path):
     order = spectrum.orders[0]
     np.testing.assert_allclose(order.wavelength[[0, -1]], 10 ** (4.179 + 6e-6 * np.array([0, 8574])))
     assert spectrum.metadata.frame == "rest" and order.n_good == 8575
+
+
+def test_igrins_2_with_everything_in_one_file(tmp_path):
+    """Spectrum, variance and wavelength [micron] (gemini.edu/instrumentation/igrins-2/data-reduction)."""
+    waves = np.stack([wave(1.65 + 0.01 * k, step=5e-6) for k in range(3)])
+    flux = noisy(3)
+    images = [fits.ImageHDU(data) for data in (flux, np.full(flux.shape, 4.0), waves)]
+    head = {
+        "INSTRUME": "IGRINS-2",
+        "OBJECT": "star",
+        "TELESCOP": "Gemini-North",
+        "DATE-OBS": "2024-06-01T08:00:00",
+    }
+    spectrum = read_spectrum(write(tmp_path / "x.spec.fits", primary(head), *images))
+    assert (spectrum.metadata.instrument, spectrum.metadata.site.name) == ("IGRINS-2", "Gemini North")
+    np.testing.assert_allclose(spectrum.orders[1].wavelength, waves[1] * 1e4, rtol=1e-12)
+    np.testing.assert_array_equal(spectrum.orders[2].flux, flux[2])
+    assert np.all(spectrum.orders[0].uncertainty == 2.0) and spectrum.metadata.resolving_power == 45_000
 
 
 def test_igrins_2_reads_like_igrins(tmp_path):

@@ -62,7 +62,7 @@ FILES = [
         "observatory",
         "CD-40 9712",
         None,
-        86_000,
+        100_000,
     ),
     (
         "HARPS/CenB_s1d/*03-26*",
@@ -283,10 +283,23 @@ def test_companions_are_no_spectra(shared_data, pattern):
         read_spectrum(observed(shared_data, pattern))
 
 
-def test_template_in_two_units_is_refused(shared_data):
-    """The template that viper made for its tests has two rows in Angstrom among rows in nm."""
+def test_template_of_viper_in_two_units_is_one_spectrum(shared_data):
+    """Two traces in Angstrom among 19 of ones in nm: they are where the star's own exposure has them."""
+    template = read_spectrum(observed(shared_data, "viper_tests/test_tpl.fits"))
+    exposure = read_spectrum(observed(shared_data, "viper_tests/220325_1.fits"))
+    assert template.metadata.frame == "unknown"
+    assert any("2 of 21 traces were in Angstrom" in text for text in template.metadata.history)
+    made = [order for order in template.orders if order.n_good]
+    assert len(made) == 2
+    for order in made:
+        assert order.n_good > 1900
+        alike = next(o for o in exposure.orders if o.row == order.row)
+        assert np.abs(order.wavelength[[0, -1]] / alike.wavelength[[0, -1]] - 1).max() < 30 / 299_792
+
+
+def test_an_asked_unit_does_not_mix_with_what_is_there(shared_data):
     with pytest.raises(InputError, match="mixed units"):
-        read_spectrum(observed(shared_data, "viper_tests/test_tpl.fits"))
+        read_spectrum(observed(shared_data, "viper_tests/test_tpl.fits"), wavelength_unit="nm")
 
 
 def test_ends_of_cr2res_orders_are_masked_and_what_is_left_is_smooth(shared_data):
@@ -296,3 +309,11 @@ def test_ends_of_cr2res_orders_are_masked_and_what_is_left_is_smooth(shared_data
         used = order.flux[~order.mask]
         for ends, inside in ((used[:10], used[10:60]), (used[-10:], used[-60:-10])):
             assert np.all(np.abs(ends / np.median(inside) - 1) < 0.35)
+
+
+def test_the_falling_end_of_nirspec_orders_is_masked(shared_data):
+    for path in sorted((shared_data / "observed" / "NIRSPEC").glob("*_flux_tbl.fits")):
+        order = read_spectrum(path).orders[0]
+        used = order.flux[~order.mask]
+        assert np.median(used[-8:]) > 0.7 * np.median(used[-120:-60])
+        assert order.mask[-30:].all() and order.n_good >= 990

@@ -109,6 +109,23 @@ def test_cosmic_rays_are_found_and_lines_are_not():
     assert not mask_cosmic_rays(spectrum(seed=11)).orders[0].mask.any()
 
 
+def test_light_between_dense_lines_is_no_cosmic_ray():
+    """A forest as sharp as an unresolved line of 2.9 pixels, at a signal-to-noise ratio of 700."""
+    rng = np.random.default_rng(4)
+    pixel = np.arange(2000)
+    flux = np.full(pixel.size, 1e4)
+    for centre in rng.uniform(0, pixel.size, 500):
+        flux *= 1 - rng.uniform(0.2, 0.8) * np.exp(-4 * np.log(2) * ((pixel - centre) / 2.9) ** 2)
+    flux += rng.normal(scale=14.0, size=pixel.size)
+    hits = rng.choice(pixel[10:-10], 20, replace=False)
+    flux[hits] += 2e4
+    wave = 8000.0 + 0.05 * pixel
+    forest = from_arrays(wave, flux, np.full(pixel.size, 14.0), wavelength_unit="A")
+    mask = mask_cosmic_rays(forest).orders[0].mask
+    assert mask[hits].all()
+    assert mask.sum() <= 3 * hits.size + 9
+
+
 def test_air_is_converted_once():
     first = spectrum()
     once = from_air(first)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial import ConvexHull
 from scipy.special import voigt_profile
 
 from blase.errors import InputError
 from blase.functional.planck import planck_per_wavelength
-from blase.templates.flatten import flatten, padded_slice
+from blase.templates.flatten import _pseudo, chosen_method, flatten, padded_slice
 from blase.templates.read import read_template
 from blase.templates.template import Template
 
@@ -105,6 +106,96 @@ def test_dark_flux_and_bad_scale_are_refused() -> None:
         flatten(wavelength, np.ones(500), 4000.0, scale=0.0)
 
 
+@pytest.mark.parametrize("option", [{"span": 0.0}, {"method": "lowest"}])
+def test_a_bad_span_or_method_is_refused(option: dict) -> None:
+    with pytest.raises(InputError, match="span|kind of continuum"):
+        flatten(np.linspace(8000, 8100, 500), np.ones(500), 3000.0, **option)
+
+
+@pytest.mark.parametrize(
+    ("method", "temperature", "chosen"),
+    [
+        ("auto", 3999.0, "pseudo"),
+        ("auto", 4000.0, "smooth"),
+        ("auto", None, "smooth"),
+        ("smooth", 2000.0, "smooth"),
+        ("pseudo", None, "pseudo"),
+    ],
+)
+def test_the_kind_of_continuum_follows_the_temperature_unless_asked(
+    method: str, temperature: float | None, chosen: str
+) -> None:
+    assert chosen_method(method, temperature) == chosen
+
+
+def test_pseudo_continuum_is_the_lowest_of_all_parabolas_above() -> None:
+    """Against qhull for the corners, and against brute force: the parabolas through all pairs of points."""
+    rng = np.random.default_rng(7)
+    span, u = 30_000.0, np.log(np.geomspace(7000.0, 9000.0, 200))
+    y = -0.3 * np.cos(25 * (u - u[0])) + rng.normal(0, 0.03, u.size)
+    lit = rng.random(u.size) > 0.1
+    found = _pseudo(u, y, lit, u, span=span)
+
+    x = (u - u[0]) * 299_792.458
+    curvature = 8 * 0.01 / span**2
+    z = y - curvature * x**2 / 2
+    inside = slice(int(np.flatnonzero(lit)[0]), int(np.flatnonzero(lit)[-1]) + 1)
+    first, second = (np.flatnonzero(lit)[i] for i in np.triu_indices(lit.sum(), k=1))
+    slopes = (z[second] - z[first]) / (x[second] - x[first])
+    lines = z[first, None] + slopes[:, None] * (x - x[first, None])
+    above = (lines - z)[:, lit].min(axis=1) > -1e-10
+    lowest = lines[above].min(axis=0) + curvature * x**2 / 2
+    np.testing.assert_allclose(found[inside], lowest[inside], atol=1e-9)
+
+    points = np.stack([x, z], axis=1)[lit]
+    hull = ConvexHull(points)
+    upper = np.unique(hull.simplices[hull.equations[:, 1] > 0])
+    np.testing.assert_allclose(found[lit][upper], y[lit][upper], atol=1e-12)
+
+
+def brown_dwarf(wavelength: np.ndarray, *, with_broad: bool) -> np.ndarray:
+    """1800 K with nothing between its lines: a haze of 10 to 25 %, and wide doublets of K and Na."""
+    rng = np.random.default_rng(2)
+    x = np.log(wavelength / 8000.0)
+    haze = 0.175 + 0.075 * np.sin(60 * x) + 0.02 * rng.random(wavelength.size)
+    tau = haze.copy()
+    if with_broad:
+        for centre, half_width, depth in ((7667.0, 12.0, 30.0), (7701.0, 12.0, 15.0), (8185.5, 3.0, 20.0)):
+            tau += depth / (1 + ((wavelength - centre) / half_width) ** 2)
+    return planck_per_wavelength(wavelength, 1800.0) * np.exp(-tau)
+
+
+@pytest.mark.parametrize("limits", [(6500.0, 9500.0), (6800.0, 9000.0)])
+def test_pseudo_continuum_leaves_the_wings_of_alkali_lines_alone(limits: tuple[float, float]) -> None:
+    """Of the light that the doublets take under a tenth is taken for continuum; smooth: over a fifth."""
+    wavelength = np.arange(*limits, 0.05)
+    plain, broad = (brown_dwarf(wavelength, with_broad=b) for b in (False, True))
+    eaten = {}
+    for method in ("smooth", "pseudo"):
+        before, after = (flatten(wavelength, f, 1800.0, method=method)[1] for f in (plain, broad))  # type: ignore[arg-type]
+        eaten[method] = np.trapezoid(1 - after / before, wavelength) / np.trapezoid(
+            1 - broad / plain, wavelength
+        )
+    assert eaten["pseudo"] < 0.1
+    assert eaten["smooth"] > 0.2
+
+
+def test_a_range_has_the_pseudo_continuum_of_the_whole() -> None:
+    wavelength = np.arange(6000.0, 11_000.0, 0.02)
+    flux = brown_dwarf(wavelength, with_broad=True)
+    whole = flatten(wavelength, flux, 1800.0)[0]
+    template = read_template(
+        (wavelength, flux),
+        wavelength_unit="A",
+        effective_temperature=1800.0,
+        wavelength_range=(8150.0, 8230.0),
+    )
+    assert isinstance(template, Template)
+    np.testing.assert_allclose(
+        template.normalised, np.interp(template.wavelength, wavelength, whole), rtol=0.02
+    )
+
+
 def test_dark_blocks_weigh_nothing() -> None:
     wavelength = np.linspace(8000, 9000, 50_000)
     flux = planck_per_wavelength(wavelength, 4000.0)
@@ -115,7 +206,7 @@ def test_dark_blocks_weigh_nothing() -> None:
 
 def test_padded_slice_reaches_one_scale_further() -> None:
     wavelength = np.arange(5000.0, 10_000.0)
-    part = padded_slice(wavelength, 7000.0, 7100.0, scale=3000.0)
+    part = padded_slice(wavelength, 7000.0, 7100.0, reach=3000.0)
     assert wavelength[part][0] == pytest.approx(7000 * (1 - 0.01), abs=2)
     assert wavelength[part][-1] == pytest.approx(7100 * (1 + 0.01), abs=2)
 
@@ -151,3 +242,29 @@ def test_phoenix_m_dwarf_gets_a_pseudo_continuum(shared_data: Path) -> None:
     for part in template.segments():
         assert np.quantile(template.normalised[part], 0.98) > 0.985
         assert np.mean(template.normalised[part] > 1) < 0.03
+
+
+@pytest.mark.parametrize(
+    ("centre", "half_width", "depth"),
+    [(8544.4, 1.0, 10.0), (8544.4, 3.0, 30.0), (12_525.0, 2.0, 20.0)],
+)
+def test_lines_injected_into_an_m_dwarf_keep_their_wings(
+    shared_data: Path, centre: float, half_width: float, depth: float
+) -> None:
+    """Lorentzian lines of 11 to 56 Angstrom equivalent width lose under 3 % to the pseudo-continuum."""
+    path = shared_data / "models/PHOENIX/lte03900-4.50-0.0_bands_from_eniric.fits"
+    template = read_template(path)
+    assert isinstance(template, Template)
+    wavelength, flux = template.wavelength, template.normalised * template.continuum
+    line = np.exp(-depth / (1 + ((wavelength - centre) / half_width) ** 2))
+    near = np.abs(wavelength - centre) < 400
+    taken = np.trapezoid((1 - line)[near], wavelength[near])
+    lost = {}
+    for method in ("smooth", "pseudo"):
+        before, after = (
+            flatten(wavelength, f, 3900.0, method=method)[1]  # type: ignore[arg-type]
+            for f in (flux, flux * line)
+        )
+        lost[method] = np.trapezoid((1 - after / before)[near], wavelength[near]) / taken
+    assert lost["pseudo"] < 0.03
+    assert lost["smooth"] > 0.05

@@ -16,7 +16,7 @@ from blase.atmosphere.layers import Air, Layering
 from blase.atmosphere.source import Source, SourceParameter
 from blase.atmosphere.transmission import CONTINUUM, WATER, LayeredTransmission
 from blase.constants import SPEED_OF_LIGHT
-from blase.containers.order import Order, pixel_bounds
+from blase.containers.order import Order
 from blase.functional.continuum import legendre_basis, normalised_coordinate
 from blase.functional.grid import log_grid
 from blase.functional.line_spread import line_spread_broadening, velocity_sigma
@@ -77,7 +77,7 @@ class ObservedOrder:
         edges = order.edges()
         reach = 1 + (_MARGIN + 7 * velocity_sigma(resolving_power)) / SPEED_OF_LIGHT
         self.grid = log_grid(float(edges[0]) / reach, float(edges[-1]) * reach, step=GRID_STEP)
-        self._weights = pixel_weights(self.grid, pixel_bounds(order.wavelength, edges))
+        self._weights = pixel_weights(self.grid, order.bounds())
         coordinate = normalised_coordinate(torch.from_numpy(order.wavelength))
         self.basis = legendre_basis(coordinate, degree).numpy() * blaze[:, None]
         self.atmosphere = LayeredTransmission(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -59,6 +59,14 @@ def clone(
     wavelength_unit: WavelengthUnitOption = None,
     medium: MediumOption = None,
     teff: TeffOption = None,
+    flattening: Annotated[
+        Literal["auto", "smooth", "pseudo"],
+        typer.Option(
+            "--flattening",
+            help="Continuum of an absolute flux: smooth, a pseudo-continuum on the highest points, or by "
+            "temperature (pseudo below 4000 K).",
+        ),
+    ] = "auto",
     download: DownloadOption = False,
     overwrite: OverwriteOption = False,
     json: JsonOption = False,
@@ -99,6 +107,7 @@ def clone(
             resolving_power=blur,
             wavelength_range=span,
             effective_temperature=teff,
+            flattening=flattening,
             download=download,
         )
         if not quiet:

@@ -34,6 +34,7 @@ from blase.cli.messages import (
     say_internal,
 )
 from blase.cli.plot import plot
+from blase.cli.prepare import prepare
 from blase.cli.telluric import telluric
 from blase.cli.templates import templates
 from blase.errors import InputError, NotConvergedError
@@ -48,7 +49,7 @@ app = typer.Typer(
     "130 interrupted.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for command in (clone, fit, telluric, correct, demo, info, lines, plot, bench, doctor):
+for command in (clone, fit, prepare, telluric, correct, demo, info, lines, plot, bench, doctor):
     app.command()(command)
 app.add_typer(templates, name="templates")
 
@@ -78,6 +79,7 @@ def options(
     Examples:
       blase demo -o demo                        simulate, fit, compare; needs no file
       blase info spectrum.fits                  what a file holds
+      blase prepare a.fits b.fits -o stack.fits subtract the sky, mask, stack
       blase fit spectrum.fits --star template.npz --order 0 -o fit
       blase lines fit --detection 5 -o lines.csv
       blase plot fit corner

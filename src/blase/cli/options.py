@@ -111,6 +111,22 @@ def parse_columns(texts: list[str] | None) -> dict[str, str] | None:
     return columns or None
 
 
+def parse_masks(texts: list[str] | None) -> list[tuple[float, float]]:
+    """Return the ranges of every `LO:HI` [vacuum Angstrom]; `InputError` for anything else."""
+    ranges = []
+    for text in texts or []:
+        numbers = [_positive(part) for part in text.split(":")]
+        if len(numbers) != 2 or numbers[0] is None or numbers[1] is None or not numbers[0] < numbers[1]:
+            raise InputError(
+                "--mask cannot be read",
+                value=text,
+                expected="LO:HI in vacuum Angstrom with 0 < LO < HI",
+                fix="give it as in --mask 8230:8235",
+            )
+        ranges.append((numbers[0], numbers[1]))
+    return ranges
+
+
 def parse_range(pair: tuple[float, float] | None) -> tuple[float, float] | None:
     """Return the wavelength range as given; `InputError` unless 0 < LO < HI."""
     if pair is not None and not 0 < pair[0] < pair[1] < math.inf:

@@ -8,19 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from blase.cloning.continuum import Continuum
 from blase.cloning.removed_lines import RemovedLine, read_removed, write_removed
+from blase.cloning.template_model import optical_depth_of
 from blase.containers.atomic import atomic_directory
 from blase.containers.line_list import FLOOR_COLUMNS, LineList
 from blase.errors import InputError
 
 Kind = Literal["stellar", "telluric"]
 _TENSORS, _LINES, _SUMMARY = "clone.safetensors", "lines.ecsv", "summary.json"
-_REMOVED = "removed.ecsv"
-"""For the reader's information: a clone is whole without it."""
+_REMOVED, _CONTINUUM = "removed.ecsv", "continuum.ecsv"
+"""A clone is whole without them."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Clone:
     wavelength_range : vacuum Angstrom; outside it the clone says nothing.
     summary : the content of `summary.json`.
     removed : lines that were found and removed again while the template was cloned.
+    continuum : by which the template was divided; None where it is not known.
     """
 
     kind: Kind
@@ -41,6 +46,30 @@ class Clone:
     wavelength_range: tuple[float, float]
     summary: dict[str, Any]
     removed: tuple[RemovedLine, ...] = ()
+    continuum: Continuum | None = None
+
+    def normalised(self, wavelength: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The cloned spectrum over its continuum at the increasing `wavelength` (n,) [vacuum Angstrom].
+
+        Without the blur of a blurred template; NaN where the template had a gap or did not reach.
+        """
+        covered = np.any([(wavelength >= low) & (wavelength <= high) for low, high in self.segments], axis=0)
+        return np.where(covered, np.exp(-optical_depth_of(self.lines, wavelength)), np.nan)
+
+    def flux(self, wavelength: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The absolute spectrum (n,), in the unit of `continuum`, likewise.
+
+        Raises `InputError` where the continuum is not known: the template was normalised, or a list of lines.
+        """
+        if self.continuum is None:
+            raise InputError(
+                "the absolute flux of the clone is not known",
+                path=self.summary.get("path"),
+                value="a template without a continuum",
+                expected="a template with absolute flux, or with its continuum beside the normalised one",
+                fix="use normalised(wavelength), or clone a template that has its flux",
+            )
+        return self.normalised(wavelength) * self.continuum(wavelength)
 
     @property
     def segments(self) -> list[tuple[float, float]]:
@@ -63,7 +92,8 @@ class Clone:
     ) -> Path:
         """Write the tensors, the tables of lines and removed lines and the summary, all or nothing.
 
-        These are `clone.safetensors`, `lines.ecsv`, `removed.ecsv` and `summary.json` in `directory`.
+        These are `clone.safetensors`, `lines.ecsv`, `removed.ecsv`, `summary.json` and, where the continuum
+        is known, `continuum.ecsv` in `directory`.
         `late_summary` is called once, after everything slow is written, and what it returns is added to the
         summary (the wall time, which would otherwise miss the writing).
         """
@@ -71,6 +101,8 @@ class Clone:
             (folder / _TENSORS).write_bytes(save(self._tensors()))  # readable by all, which save_file is not
             self.lines.write(folder / _LINES, meta={"kind": self.kind})
             write_removed(self.removed, folder / _REMOVED)
+            if self.continuum is not None:
+                self.continuum.write(folder / _CONTINUUM)
             summary = {**self.summary, **(late_summary() if late_summary is not None else {})}
             text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False)
             (folder / _SUMMARY).write_text(text + "\n", encoding="utf-8")
@@ -116,7 +148,8 @@ class Clone:
             ) from error
         lines = LineList.read(folder / _LINES)
         removed = read_removed(folder / _REMOVED) if (folder / _REMOVED).is_file() else ()
-        clone = cls(kind, lines, (low, high), summary, removed)
+        continuum = Continuum.read(folder / _CONTINUUM) if (folder / _CONTINUUM).is_file() else None
+        clone = cls(kind, lines, (low, high), summary, removed, continuum)
         _require_agreement(clone._tensors(), tensors, folder)
         return clone
 

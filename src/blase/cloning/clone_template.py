@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from blase.cloning.clone import Clone, Kind
+from blase.cloning.continuum import continuum_of
 from blase.cloning.first_lines import starting_widths
 from blase.cloning.rounds import Search
 from blase.cloning.summary import fit_summary, provenance
@@ -84,7 +85,7 @@ def clone_template(
     summary = fit_summary(template, outcome, kind, instrument_resolving_power)
     summary |= {"prominence": depth, "wall_seconds": time.perf_counter() - started}
     span = (float(template.wavelength[0]), float(template.wavelength[-1]))
-    return Clone(kind, lines, span, summary, tuple(outcome.removed))
+    return Clone(kind, lines, span, summary, tuple(outcome.removed), continuum_of(template))
 
 
 def _with_species(lines: LineList, template: Template) -> LineList:

@@ -22,6 +22,7 @@ OUTPUT_FILES = frozenset(
         "summary.json",
         "lines.ecsv",
         "removed.ecsv",
+        "continuum.ecsv",
         "spectrum.fits",
         "template.fits",
         "model.safetensors",

@@ -24,7 +24,7 @@ MINIMUM_GOOD_PIXELS = 50
 MINIMUM_GOOD_FRACTION = 0.2
 LARGEST_SNR = 1e6
 """A pixel with a larger ratio of flux to uncertainty has no credible uncertainty."""
-_ARRAYS = ("wavelength", "flux", "uncertainty", "blaze", "sky", "sky_uncertainty")
+_ARRAYS = ("wavelength", "flux", "uncertainty", "blaze", "sky", "sky_uncertainty", "noise_length")
 """Fields with one number for each pixel."""
 _WIDEST_STEP = 50.0, 0.01
 """A step above both, in median steps and in wavelengths, is no gap within one order."""
@@ -56,6 +56,12 @@ def pixel_bounds(centres: FloatArray, edges: FloatArray) -> FloatArray:
     return np.stack([lower, upper], axis=1)
 
 
+def detector_bounds(centres: FloatArray, width: float) -> FloatArray:
+    """(n, 2) lower and upper edge of detector pixels of `width` [km/s] about the given (n,) centres."""
+    half = 0.5 * centres * width / SPEED_OF_LIGHT
+    return np.stack([centres - half, centres + half], axis=1)
+
+
 @dataclass(frozen=True, eq=False)
 class Order:
     """One order. All arrays are (n,), n >= 2.
@@ -70,6 +76,11 @@ class Order:
     sky, sky_uncertainty : what a sky fibre or the sky beside the star gave, in the unit of `flux` and still
         in it; None where unknown or already taken off.
     echelle_order : the diffraction order, where known.
+    noise_length : number of neighbouring pixels that share their noise, at each pixel, where resampling made
+        it more than one: the variance of a mean over many pixels over that of independent ones. `uncertainty`
+        has been multiplied by its square root. None for independent pixels.
+    detector_pixel : width [km/s] of the detector pixels from which the order was resampled; None where the
+        pixels are those of the detector, or nothing is known.
     stored_edges : (n+1,) pixel edges, kept by an order that was cropped; None means midpoints of the centres.
 
     Raises InputError on unequal shapes and on wavelengths that are not finite, positive and increasing.
@@ -85,6 +96,8 @@ class Order:
     stored_edges: FloatArray | None = field(default=None, repr=False)
     sky: FloatArray | None = field(default=None, repr=False)
     sky_uncertainty: FloatArray | None = field(default=None, repr=False)
+    noise_length: FloatArray | None = field(default=None, repr=False)
+    detector_pixel: float | None = None
 
     def __post_init__(self) -> None:
         for name in (*_ARRAYS, "stored_edges"):
@@ -167,7 +180,12 @@ class Order:
         return pixel_edges(self.wavelength) if self.stored_edges is None else self.stored_edges
 
     def bounds(self) -> FloatArray:
-        """(n, 2) lower and upper edge [Angstrom] of each pixel: `edges`, but see `pixel_bounds` at gaps."""
+        """(n, 2) lower and upper edge [Angstrom] of what each pixel averages.
+
+        They are `edges`, but see `pixel_bounds` at gaps, and `detector_bounds` where the order was resampled.
+        """
+        if self.detector_pixel is not None:
+            return detector_bounds(self.wavelength, self.detector_pixel)
         return pixel_bounds(self.wavelength, self.edges())
 
     def mask_reasons(self) -> dict[str, int]:
@@ -240,6 +258,8 @@ class Order:
             "sampling_km_s": float(SPEED_OF_LIGHT * np.median(np.diff(np.log(self.wavelength)))),
             "blaze_known": self.blaze is not None,
             "sky_known": self.sky is not None,
+            "noise_length": 1.0 if self.noise_length is None else float(np.median(self.noise_length)),
+            "detector_pixel_km_s": self.detector_pixel,
         }
 
 

@@ -84,7 +84,11 @@ class EchelleSpectrum:
                     expected=f"rows {min(known)} to {max(known)} (0-based, as `blase info` lists them)",
                     fix="choose a row with --order",
                 )
-        return replace(self, orders=tuple(known[row] for row in wanted))
+        chosen = replace(self, orders=tuple(known[row] for row in wanted))
+        if len(wanted) == len(known):
+            return chosen
+        listed = ", ".join(map(str, wanted))
+        return chosen.with_history(f"orders selected, {len(wanted)} of {len(known)}: {listed}")
 
     def crop(self, low: float, high: float) -> EchelleSpectrum:
         """The pixels with centres in [low, high] vacuum Angstrom; InputError when none are there.

@@ -22,6 +22,7 @@ from blase.instruments.base import FileHead, ReadOptions
 from blase.instruments.fits_arrays import numbers, opened, rows_of, solved_pixels
 from blase.instruments.observation import Observation
 from blase.instruments.sites import APACHE_POINT, LAS_CAMPANAS
+from blase.preprocess.resampled import as_resampled
 
 BAD_BITS = (0, 1, 2, 3, 4, 5, 6, 7, 12, 14)
 """APOGEE_PIXMASK: bad pixel, cosmic ray, saturated, unfixable, bad dark, flat or error, no sky, significant
@@ -29,10 +30,6 @@ sky line, not enough of the profile (Holtzman et al. 2015, AJ 150, 148, table 11
 and strong tellurics stay in.
 """
 _UNIT = "1e-17 erg / (s cm2 Angstrom)"
-_RESAMPLED = (
-    "resampled by the pipeline: neighbouring pixels share noise, and errors of a fit are "
-    "smaller than they should be"
-)
 _CORRECTED = "the pipeline took off the sky and divided out its telluric model"
 _EXPECTED = "an apVisit, apStar or aspcapStar file"
 
@@ -57,7 +54,7 @@ class ApogeeReader:
             else:
                 columns, frame, done, notes = _visit(hdus)
         columns, _, cut = solved_pixels(columns)
-        return from_arrays(
+        spectrum = from_arrays(
             **columns,
             wavelength_unit=options.wavelength_unit or "Angstrom",
             medium=options.medium or "vacuum",
@@ -66,6 +63,7 @@ class ApogeeReader:
             flux_unit=_UNIT,
             **_observation(values, frame).arguments([done, *cut], notes),
         )
+        return as_resampled(spectrum, detector_pixel=None)
 
 
 def _is_visit(head: FileHead) -> bool:
@@ -88,7 +86,7 @@ def _visit(hdus: fits.HDUList) -> tuple[dict[str, Any], str, str, list[str]]:
         "mask": _bad(hdus[3].data),
     }
     done = "read as an APOGEE apVisit: vacuum Angstrom, observatory frame, one row for each chip"
-    return columns, "observatory", done, [_CORRECTED, _RESAMPLED]
+    return columns, "observatory", done, [_CORRECTED]
 
 
 def _combined(hdus: fits.HDUList) -> tuple[dict[str, Any], str, str, list[str]]:
@@ -108,7 +106,7 @@ def _combined(hdus: fits.HDUList) -> tuple[dict[str, Any], str, str, list[str]]:
     done = (
         f"read as an APOGEE {kind}: vacuum Angstrom, rest frame of the star, first row; zero flux is no data"
     )
-    return columns, "rest", done, [_CORRECTED, _RESAMPLED]
+    return columns, "rest", done, [_CORRECTED]
 
 
 def _bad(data: Any) -> NDArray[np.bool_]:

@@ -2,6 +2,8 @@
 
 cr2res: tables CHIPn.INT1 with columns OO_TT_SPEC, OO_TT_ERR, OO_TT_WL (order, trace; nm, vacuum); the échelle
 orders are in the keywords ESO QC REALORDERn (CRIRES Pipeline User Manual, ESO-387000, "Product formats").
+viper (github.com/mzechmeister/viper) writes templates in this layout, with the traces that it made in
+Angstrom and all others as ones without errors.
 
 Before: tables of one chip each with columns Wavelength [nm, vacuum] and Extracted_OPT (or _RECT, _DRACS), and
 Error_OPT in ESO's own products (CRIRES Pipeline User Manual, VLT-MAN-ESO-19500-4406, section 9).
@@ -29,6 +31,10 @@ _SPECTRUM = re.compile(r"(?P<order>\d\d)_(?P<trace>\d\d)_SPEC")
 _FLUX_BEFORE = ("Extracted_OPT", "Extracted_RECT", "Extracted_DRACS")
 _SLIT = "ESO INS SLIT1 WID"
 _MASKED = "16 pixels at either end of every chip masked: the extraction runs off the slit there"
+_SHARP_STAR = 0.2
+"""Relative error of a resolving power behind a slit that a star of adaptive optics need not fill."""
+_LONGEST_NM = 6000.0
+"""CRIRES sees 950 to 5400 nm: larger numbers are Angstrom."""
 _CHIP, _EDGE = 2048, 16
 """Pixels of a chip, and how many at either end are masked: there the extraction runs off the tilted slit, and
 in all traces of a real file flux jumps by factors up to three within 13 pixels of an end.
@@ -49,18 +55,22 @@ class CriresPlusReader:
         with opened(path, "a spectrum extracted by cr2res", "tables with OO_TT_SPEC, _ERR, _WL") as hdus:
             values = keywords.header_values(hdus[0].header, hdus[1].header)
             columns, labels, orders = _traces(hdus)
+        if options.wavelength_unit is None:
+            frame, units = _one_unit(columns["wavelength"], labels)
+        else:
+            frame, units = "observatory", []
         columns, orders, cut = solved_pixels(columns, orders)
         rows = f"row 0 is {labels[0]}, row {len(labels) - 1} is {labels[-1]}"
         return from_arrays(
             **columns,
             wavelength_unit=options.wavelength_unit or "nm",
             medium=options.medium or "vacuum",
-            frame="observatory",
+            frame=frame,
             echelle_orders=orders,
             path=str(path),
             flux_unit="",
             **_observation(values, _plus_resolving_power(values)).arguments(
-                [f"read as CRIRES+ (cr2res): vacuum nm, observatory frame; {rows}", *cut, _MASKED],
+                [f"read as CRIRES+ (cr2res): vacuum nm, {frame} frame; {rows}", *units, *cut, _MASKED],
                 ["the blaze and the telluric lines are in the flux", *_nodded(values)],
             ),
         )
@@ -83,6 +93,21 @@ def _traces(hdus: fits.HDUList) -> tuple[dict[str, Any], list[str], list[int | N
     columns: dict[str, Any] = {name: [item[5][k] for item in found] for k, name in enumerate(names)}
     columns["mask"] = [_ends(len(wave)) for wave in columns["wavelength"]]
     return columns, [item[3] for item in found], [item[4] for item in found]
+
+
+def _one_unit(waves: list[NDArray[np.float64]], labels: list[str]) -> tuple[str, list[str]]:
+    """The frame, and the history of traces in Angstrom, whose wavelengths (n,) are turned into nm in place.
+
+    Such traces are viper's, which moves its templates to a frame that the file does not state.
+    """
+    angstrom = [i for i, wave in enumerate(waves) if np.any(wave > _LONGEST_NM)]
+    for i in angstrom:
+        waves[i] = waves[i] / 10.0
+    if not angstrom:
+        return "observatory", []
+    listed = "; ".join(labels[i] for i in angstrom)
+    count = f"{len(angstrom)} of {len(waves)}"
+    return "unknown", [f"{count} traces were in Angstrom, as viper writes them: {listed}"]
 
 
 def _ends(n: int) -> NDArray[np.bool_]:
@@ -165,8 +190,13 @@ def _observation(values: dict[str, Any], resolving_power: Any) -> Observation:
 
 
 def _plus_resolving_power(values: dict[str, Any]) -> Any:
+    """100,000 and more behind 0.2 arcsec; how much more depends on how sharp the star is."""
     return through_slit(
-        17_200.0, keywords.number(values, _SLIT), 0.2, "CRIRES+ default (Dorn et al. 2023, A&A 671, A24)"
+        20_000.0,
+        keywords.number(values, _SLIT),
+        0.2,
+        "CRIRES+ default (Holmberg & Madhusudhan 2022, AJ 164, 79)",
+        relative_error=_SHARP_STAR,
     )
 
 

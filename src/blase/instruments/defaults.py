@@ -25,25 +25,42 @@ def quoted(value: float, source: str, *, relative_error: float = _FIBRE) -> Reso
     return ResolvingPower(float(value), relative_error * value, text)
 
 
-def through_slit(product: float, width: float | None, usual: float, source: str) -> ResolvingPower:
+def through_slit(
+    product: float,
+    width: float | None,
+    usual: float,
+    source: str,
+    *,
+    relative_error: float = _SLIT_WIDTH,
+) -> ResolvingPower:
     """The resolving power `product` / `width` behind a slit [arcsec], or behind the `usual` one."""
     where = f'{width:g}" slit' if width else f'{usual:g}" slit assumed, since the file does not say'
-    return quoted(product / (width or usual), f"{where}; {source}", relative_error=_SLIT_WIDTH)
+    return quoted(product / (width or usual), f"{where}; {source}", relative_error=relative_error)
 
 
 _QUOTED = {
-    "IGRINS": (45_000.0, "IGRINS default (Park et al. 2014, Proc. SPIE 9147, 91471D)"),
+    "IGRINS": (
+        45_000.0,
+        "IGRINS default (Park et al. 2014, Proc. SPIE 9147, 91471D; gemini.edu/instrumentation/igrins)",
+    ),
     "IGRINS-2": (45_000.0, "IGRINS-2 default (Lee et al. 2022, Proc. SPIE 12184, 121841N)"),
     "APOGEE": (22_500.0, "APOGEE default (Wilson et al. 2019, PASP 131, 055001)"),
     "HARPS": (115_000.0, "HARPS default, high-accuracy fibre (Mayor et al. 2003, The Messenger 114, 20)"),
     "HARPS-N": (115_000.0, "HARPS-N default (Cosentino et al. 2012, Proc. SPIE 8446, 84461V)"),
     "ESPRESSO": (140_000.0, "ESPRESSO default, one telescope, HR (Pepe et al. 2021, A&A 645, A96)"),
-    "NIRPS": (80_000.0, "NIRPS default, between HA and HE (Bouchy et al. 2017, The Messenger 169, 21)"),
     "NEID": (110_000.0, "NEID default, high-resolution fibre (Schwab et al. 2016, Proc. SPIE 9908, 99087H)"),
-    "MAROON-X": (85_000.0, "MAROON-X default (Seifahrt et al. 2018, Proc. SPIE 10702, 107026D)"),
-    "CARMENES-VIS": (94_600.0, "CARMENES VIS default (Quirrenbach et al. 2018, Proc. SPIE 10702, 107020W)"),
-    "CARMENES-NIR": (80_400.0, "CARMENES NIR default (Quirrenbach et al. 2018, Proc. SPIE 10702, 107020W)"),
-    "VELOCE": (75_000.0, "VELOCE default (Gilbert et al. 2018, Proc. SPIE 10702, 107020Y)"),
+    "MAROON-X": (
+        85_000.0,
+        "MAROON-X default, 80,000 to 88,000 of extracted lines "
+        "(gemini.edu/instrumentation/maroon-x/capability)",
+    ),
+    "CARMENES-VIS": (94_600.0, "CARMENES VIS default (iac.es, telescopes and experiments, CARMENES)"),
+    "CARMENES-NIR": (80_400.0, "CARMENES NIR default (iac.es, telescopes and experiments, CARMENES)"),
+    "VELOCE": (
+        80_000.0,
+        "VELOCE default, as designed (Gilbert et al. 2018, Proc. SPIE 10702, 107020Y; "
+        "newt.phys.unsw.edu.au/~cgt/Veloce/Instrument.html)",
+    ),
     "TRES": (44_000.0, "TRES default (Furesz 2008, PhD thesis, University of Szeged)"),
     "NIRSPEC": (25_000.0, 'NIRSPEC default, 0.432" slit (McLean et al. 1998, Proc. SPIE 3354, 566)'),
 }
@@ -61,6 +78,19 @@ RESOLVING_POWERS = {
 def default_resolving_power(instrument: str | None) -> ResolvingPower | None:
     """The quoted resolving power of an instrument by its INSTRUME name, or None."""
     return RESOLVING_POWERS.get((instrument or "").strip().upper())
+
+
+DETECTOR_PIXELS = {
+    "HARPS": 0.82,  # 4096 pixels of an order span 1.1 % of its wavelength, as the real file has it
+    "HARPS-N": 0.82,  # likewise: the same spectrograph and format
+    "ESPRESSO": 0.5,
+}
+"""Widths of detector pixels [km/s] of instruments whose pipelines resample, where they are known."""
+
+
+def detector_pixel(instrument: str | None) -> float | None:
+    """Width of a detector pixel [km/s] of an instrument by its INSTRUME name, None where not known."""
+    return DETECTOR_PIXELS.get((instrument or "").strip().upper())
 
 
 @dataclass(frozen=True)

@@ -146,8 +146,8 @@ def _observation(values: dict[str, Any], trace: int, velocity: float | None) -> 
     known = [value for value in place if value is not None]
     name = keywords.text(values, "TELESCOP") or keywords.text(values, "OBSERVAT") or "observatory"
     return Observation(
-        instrument=keywords.text(values, "INSTRUME"),
-        target=keywords.text(values, "OBJECT"),
+        instrument=_known(values, "INSTRUME"),
+        target=_known(values, "OBJECT"),
         time=time,
         time_from=time_from,
         site=Site(name, *known) if len(known) == 3 else None,
@@ -155,6 +155,12 @@ def _observation(values: dict[str, Any], trace: int, velocity: float | None) -> 
         stated_velocity=velocity,
         stated_in="BARYCORR_KMS",
     )
+
+
+def _known(values: dict[str, Any], key: str) -> str | None:
+    """A keyword as text, None where the standard's word for not known stands there."""
+    value = keywords.text(values, key)
+    return None if value == "UNKNOWN" else value
 
 
 def _position(values: dict[str, Any], trace: int) -> SkyPosition | None:

@@ -18,10 +18,11 @@ from blase.containers.spectrum import EchelleSpectrum, from_arrays
 from blase.errors import InputError
 from blase.instruments import header as keywords
 from blase.instruments.base import FileHead, ReadOptions
-from blase.instruments.defaults import ResolvingPower
+from blase.instruments.defaults import ResolvingPower, detector_pixel
 from blase.instruments.fits_arrays import FloatArray, numbers, opened, solved_pixels
 from blase.instruments.observation import Observation
 from blase.instruments.sites import LA_SILLA, PARANAL
+from blase.preprocess.resampled import as_resampled
 
 _FRAMES = {"TOPOCENT": "observatory", "BARYCENT": "barycentric", "HELIOCEN": "barycentric"}
 _EXPECTED = "a table of one row with WAVE and FLUX, and PRODCATG = SCIENCE.SPECTRUM"
@@ -45,7 +46,7 @@ class EsoPhase3Reader:
             unit, medium, said = _wavelengths(hdus[1], path)
         columns, _, cut = solved_pixels(columns)
         frame = _FRAMES.get((keywords.text(values, "SPECSYS") or "").upper(), "unknown")
-        return from_arrays(
+        spectrum = from_arrays(
             **columns,
             wavelength_unit=options.wavelength_unit or unit,
             medium=options.medium or medium,
@@ -53,10 +54,10 @@ class EsoPhase3Reader:
             path=str(path),
             flux_unit="",
             **_observation(values).arguments(
-                [f"read as ESO phase 3: {medium} {unit} ({said}), {frame} frame", *cut],
-                ["resampled by the pipeline: neighbouring samples share noise"],
+                [f"read as ESO phase 3: {medium} {unit} ({said}), {frame} frame", *cut]
             ),
         )
+        return as_resampled(spectrum, detector_pixel=detector_pixel(spectrum.metadata.instrument))
 
 
 def _column(names: Any, wanted: str) -> str | None:

@@ -17,10 +17,11 @@ from typing import Any
 from blase.containers.spectrum import EchelleSpectrum, from_arrays
 from blase.instruments import header as keywords
 from blase.instruments.base import FileHead, ReadOptions
-from blase.instruments.defaults import ResolvingPower, quoted
+from blase.instruments.defaults import ResolvingPower, detector_pixel, quoted
 from blase.instruments.fits_arrays import numbers, opened, rows_of, solved_pixels
 from blase.instruments.observation import Observation
 from blase.instruments.sites import LA_PALMA_TNG, LA_SILLA, PARANAL
+from blase.preprocess.resampled import as_resampled
 
 _IMAGES = {"SCIDATA", "ERRDATA", "QUALDATA", "WAVEDATA_VAC_BARY"}
 _COLUMNS = {"wavelength", "wavelength_air", "flux", "error", "quality"}
@@ -31,9 +32,8 @@ _MODES = {
     "MULTIMR": (70_000.0, "ESPRESSO, four telescopes, MR (Pepe et al. 2021, A&A 645, A96)"),
     "SINGLEUHR": (190_000.0, "ESPRESSO, one telescope, UHR (Pepe et al. 2021, A&A 645, A96)"),
     "EGGS": (80_000.0, "HARPS, high-efficiency fibre EGGS (HARPS User Manual, section 2)"),
-    "HA": (88_000.0, "NIRPS, high-accuracy fibre (Bouchy et al. 2025, A&A 700, A10)"),
-    "HE": (75_200.0, "NIRPS, high-efficiency fibre (Bouchy et al. 2025, A&A 700, A10)"),
 }
+"""Those of NIRPS's fibres could not be verified: a fit asks for them."""
 
 
 class EspressoReader:
@@ -50,9 +50,10 @@ class EspressoReader:
         with opened(path, "a spectrum of the ESPRESSO pipeline", _EXPECTED) as hdus:
             values = keywords.header_values(hdus[0].header)
             blazed = "BLAZE" in (keywords.text(values, "ESO PRO CATG") or "").upper()
-            columns, sentences = _s2d(hdus, blazed) if "SCIDATA" in hdus else _s1d(hdus)
+            merged = "SCIDATA" not in hdus
+            columns, sentences = _s1d(hdus) if merged else _s2d(hdus, blazed)
         columns, _, cut = solved_pixels(columns)
-        return from_arrays(
+        spectrum = from_arrays(
             **columns,
             wavelength_unit=options.wavelength_unit or "Angstrom",
             medium=options.medium or "vacuum",
@@ -61,6 +62,8 @@ class EspressoReader:
             flux_unit="",
             **_observation(values).arguments([sentences[0], *cut], sentences[1:]),
         )
+        width = detector_pixel(spectrum.metadata.instrument)
+        return as_resampled(spectrum, detector_pixel=width) if merged else spectrum
 
 
 def _s2d(hdus: Any, blazed: bool) -> tuple[dict[str, Any], list[str]]:
@@ -83,13 +86,11 @@ def _s1d(hdus: Any) -> tuple[dict[str, Any], list[str]]:
         "mask": [numbers(table["quality"]).ravel() != 0],
     }
     done = "read as an S1D of the ESPRESSO pipeline: vacuum Angstrom, barycentric frame"
-    return columns, [done, "orders were merged and resampled: neighbouring samples share noise"]
+    return columns, [done, "orders were merged"]
 
 
-def _mode(values: dict[str, Any], instrument: str) -> ResolvingPower | None:
+def _mode(values: dict[str, Any]) -> ResolvingPower | None:
     mode = (keywords.text(values, "ESO INS MODE") or "").upper()
-    if instrument == "NIRPS" and not mode:
-        return None
     found = next((_MODES[key] for key in _MODES if mode.endswith(key) or mode.startswith(f"{key}/")), None)
     return None if found is None else quoted(*found)
 
@@ -111,5 +112,5 @@ def _observation(values: dict[str, Any]) -> Observation:
         position=keywords.eso_position(values),
         stated_velocity=keywords.number(values, stated),
         stated_in=stated,
-        resolving_power=_mode(values, instrument),
+        resolving_power=_mode(values),
     )

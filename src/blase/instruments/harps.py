@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from blase.containers.spectrum import EchelleSpectrum, from_arrays
 from blase.instruments import header as keywords
 from blase.instruments.base import FileHead, ReadOptions
-from blase.instruments.defaults import quoted
+from blase.instruments.defaults import detector_pixel, quoted
 from blase.instruments.fits_arrays import numbers, opened, rows_of
 from blase.instruments.observation import Observation
 from blase.instruments.sites import LA_PALMA_TNG, LA_SILLA
+from blase.preprocess.resampled import as_resampled
 
 FloatArray = NDArray[np.float64]
 
@@ -32,8 +33,6 @@ _EXPECTED = "an e2ds or s1d file of HARPS or HARPS-N"
 _S1D_STEP = 0.01
 _CCF_SIZE = 1000
 """Cross-correlation functions, of some hundred velocities, have the header of their spectrum."""
-_PIXEL_VELOCITY = 0.82
-"""Width of a detector pixel [km/s]: 4096 pixels of a HARPS order span 1.1 % of its wavelength."""
 _ORDER_CONSTANT = 612_350.0
 """m lambda [Angstrom] in the middle of the orders."""
 _READ_NOISE = 10.0
@@ -58,9 +57,10 @@ class HarpsReader:
         """All orders of an e2ds, or the one line of an s1d."""
         with opened(path, "a spectrum of HARPS", _EXPECTED) as hdus:
             values = keywords.header_values(hdus[0].header)
-            columns, extra = (_s1d if _is_s1d(values) else _e2ds)(hdus[0].data, values, path)
+            merged = _is_s1d(values)
+            columns, extra = (_s1d if merged else _e2ds)(hdus[0].data, values, path)
         history, notes = extra.pop("history"), extra.pop("notes")
-        return from_arrays(
+        spectrum = from_arrays(
             **columns,
             wavelength_unit=options.wavelength_unit or "Angstrom",
             medium=options.medium or "air",
@@ -68,6 +68,8 @@ class HarpsReader:
             **extra,
             **_observation(values).arguments(history, notes),
         )
+        width = detector_pixel(spectrum.metadata.instrument)
+        return as_resampled(spectrum, detector_pixel=width) if merged else spectrum
 
 
 def _prefix(values: Any) -> str:
@@ -144,7 +146,7 @@ def _s1d(data: Any, values: dict[str, Any], path: Path) -> tuple[dict[str, Any],
         "flux": [np.where(empty, np.nan, flux)],
         "uncertainty": None if uncertainty is None else [uncertainty],
     }
-    notes = ["orders were merged and resampled to 0.01 Angstrom, finer than a pixel: samples share noise"]
+    notes = ["orders were merged"]
     if not original:
         notes.append(
             f"the step of {values['CDELT1']:.10g} Angstrom is not the pipeline's: other software "
@@ -163,8 +165,7 @@ def _noise(flux: FloatArray, wavelength: FloatArray, values: dict[str, Any]) -> 
     """Standard deviations (n,) of an s1d from the SNR of every order in the header.
 
     The SNR "SPE EXT SNn" belongs to a detector pixel in the middle of order n. Photon noise falls with the
-    square root of the flux, so sigma = sqrt(F_n F) / SNR_n, F_n the 90th percentile in the order; samples
-    finer than a pixel share its noise, which makes one sample count less by sqrt(pixel / step). Nothing is
+    square root of the flux, so sigma = sqrt(F_n F) / SNR_n, F_n the 90th percentile in the order. Nothing is
     known where the header lacks the SNR: (None, why).
     """
     prefix = _prefix(values)
@@ -177,10 +178,8 @@ def _noise(flux: FloatArray, wavelength: FloatArray, values: dict[str, Any]) -> 
     nearest = np.searchsorted(0.5 * (centres[1:] + centres[:-1]), wavelength)
     known = np.array(snr)
     level = np.array([_level(flux[nearest == i]) for i in range(len(orders))])
-    step = float(np.median(np.diff(wavelength)))
-    per_pixel = np.sqrt(np.maximum(wavelength * _PIXEL_VELOCITY / 299_792.458 / step, 1.0))
     with np.errstate(invalid="ignore", divide="ignore"):
-        sigma = np.sqrt(level[nearest] * np.maximum(flux, 0.05 * level[nearest])) / known[nearest] * per_pixel
+        sigma = np.sqrt(level[nearest] * np.maximum(flux, 0.05 * level[nearest])) / known[nearest]
     return sigma, "uncertainty: photon noise scaled to the SNR of every order in the header"
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from blase.containers.spectrum import EchelleSpectrum, from_arrays
 from blase.instruments import header as keywords
 from blase.instruments.base import FileHead, ReadOptions
-from blase.instruments.defaults import ResolvingPower, quoted, through_slit
+from blase.instruments.defaults import ResolvingPower, through_slit
 from blase.instruments.fits_arrays import consecutive_orders, opened, rows_of, solved_pixels
 from blase.instruments.observation import Observation
 from blase.instruments.sites import KECK, LICK
@@ -97,6 +97,6 @@ def _observation(values: dict[str, Any], name: str) -> Observation:
 
 def _resolving_power(values: dict[str, Any], name: str) -> ResolvingPower:
     if name == "APF":
-        return quoted(100_000.0, 'APF default, 1" slit (Vogt et al. 2014, PASP 126, 359)', relative_error=0.1)
+        return through_slit(114_000.0, None, 1.0, "APF default (Vogt et al. 2014, PASP 126, 359)")
     decker = (keywords.text(values, "DECKNAME") or "").upper()
     return through_slit(39_000.0, 0.861 if decker == "B5" else _DECKERS.get(decker[:1]), 0.861, _SOURCE)

@@ -4,6 +4,9 @@
 2048); its noise is in files beside it, `*.variance.fits`, else `*.sn.fits`, the signal-to-noise ratio per
 resolution element of R = 40,000. `spec_a0v` holds everything in named extensions, divided by an A0V star.
 Format: the pipeline's wiki and source (github.com/igrins/plp, igrins/recipes/recipe_extract_base.py).
+
+IGRINS-2 has both with an empty primary array and three images: spectrum, variance and wavelength [micron]
+(gemini.edu/instrumentation/igrins-2/data-reduction, "Reduced Data Products").
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ lambda))."""
 _SITES = {
     "GEMINI SOUTH": GEMINI_SOUTH,
     "GEMINI NORTH": GEMINI_NORTH,
-    "2.7-M": MCDONALD,
+    "2.7 M": MCDONALD,
     "DCT": LOWELL_DISCOVERY,
     "DISCOVERY": LOWELL_DISCOVERY,
     "LDT": LOWELL_DISCOVERY,
@@ -51,7 +54,7 @@ class IgrinsReader:
         """Whether IGRINS wrote it and it has one of the two layouts."""
         if not head.keyword("INSTRUME").startswith("IGRINS"):
             return False
-        return _DIVIDED in head.images or len(head.hdus[0].shape) == 2
+        return _DIVIDED in head.images or len(head.hdus[0].shape) == 2 or _are_three_images(head)
 
     def read(self, path: Path, options: ReadOptions) -> EchelleSpectrum:
         """All orders of one band, H or K."""
@@ -59,7 +62,10 @@ class IgrinsReader:
             values = keywords.header_values(hdus[0].header)
             coordinates = keywords.header_values(*(hdu.header for hdu in hdus))
             names = {hdu.name for hdu in hdus}
-            columns, notes = _divided(hdus) if _DIVIDED in names else _plain(hdus, path)
+            if _DIVIDED in names:
+                columns, notes = _divided(hdus)
+            else:
+                columns, notes = _plain(hdus, path) if hdus[0].data is not None else _three_images(hdus)
         columns, orders, cut = solved_pixels(
             columns, _echelle_orders(coordinates, len(columns["wavelength"]))
         )
@@ -76,6 +82,18 @@ class IgrinsReader:
                 [f"read as {instrument}: vacuum micron, observatory frame", *cut], notes
             ),
         )
+
+
+def _are_three_images(head: FileHead) -> bool:
+    shapes = [hdu.shape for hdu in head.hdus[1:4] if hdu.kind == "image"]
+    return head.hdus[0].kind == "empty" and len(shapes) == 3 and len(set(shapes)) == 1 and len(shapes[0]) == 2
+
+
+def _three_images(hdus: fits.HDUList) -> tuple[dict[str, Any], list[str]]:
+    flux, variance, wavelength = (rows_of(hdus[k].data) for k in (1, 2, 3))
+    with np.errstate(invalid="ignore"):
+        columns = {"wavelength": wavelength, "flux": flux, "uncertainty": np.sqrt(variance)}
+    return columns, ["the layout does not say whether the spectrum was divided by an A0V star"]
 
 
 def _plain(hdus: fits.HDUList, path: Path) -> tuple[dict[str, Any], list[str]]:
@@ -125,7 +143,7 @@ def _echelle_orders(values: dict[str, Any], n: int) -> list[int | None]:
 
 
 def _site(values: dict[str, Any]) -> Site | None:
-    telescope = (keywords.text(values, "TELESCOP") or "").upper()
+    telescope = (keywords.text(values, "TELESCOP") or "").upper().replace("-", " ")
     return next((site for word, site in _SITES.items() if word in telescope), None)
 
 

@@ -11,7 +11,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from astropy.time import Time, TimeDelta
+from numpy.typing import NDArray
 
 from blase.containers.spectrum import EchelleSpectrum, from_arrays
 from blase.instruments import header as keywords
@@ -22,6 +24,13 @@ from blase.instruments.sites import KECK
 
 _WAVELENGTH, _FLUX, _NOISE = "wave (A)", "flux (cnts)", "noise (cnts)"
 _NAME = re.compile(r"NS\.(?P<date>\d{8})\.(?P<seconds>\d{5})_(?P<order>\d+)_")
+
+
+_DETECTOR, _END = 1024, 30
+"""Pixels of a whole order, and how many at its red end are masked: in all real files flux falls to nothing
+over the last 24 to 30 pixels, where the rectified order leaves the detector.
+"""
+_MASKED = f"{_END} pixels at the red end masked: there the rectified order leaves the detector"
 
 
 class NirspecReader:
@@ -43,6 +52,7 @@ class NirspecReader:
                 "wavelength": [numbers(table[_WAVELENGTH])],
                 "flux": [numbers(table[_FLUX])],
                 "uncertainty": [numbers(table[_NOISE])],
+                "mask": [_falling(len(table))],
             }
         columns, _, cut = solved_pixels(columns)
         named = _NAME.search(path.name)
@@ -63,10 +73,15 @@ class NirspecReader:
             path=str(path),
             flux_unit="count",
             **observation.arguments(
-                ["read as NIRSPEC (NSDRP): vacuum Angstrom, observatory frame", *cut],
+                ["read as NIRSPEC (NSDRP): vacuum Angstrom, observatory frame", *cut, _MASKED],
                 ["flat-fielded by the pipeline, which also took the sky off; telluric lines are in the flux"],
             ),
         )
+
+
+def _falling(n: int) -> NDArray[np.bool_]:
+    """True for the pixels (n,) at the red end of a whole order."""
+    return (n == _DETECTOR) & (np.arange(n) >= n - _END)
 
 
 def _start(named: re.Match[str]) -> Time | None:

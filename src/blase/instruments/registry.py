@@ -25,8 +25,10 @@ from blase.instruments.hpf import HpfReader
 from blase.instruments.igrins import IgrinsReader
 from blase.instruments.ishell import PychellReader, SpextoolReader
 from blase.instruments.linear import LinearReader
+from blase.instruments.maroonx import MaroonXReader
 from blase.instruments.neid import NeidReader
 from blase.instruments.nirspec import NirspecReader
+from blase.instruments.prepared import PreparedReader
 from blase.instruments.starfish import StarfishReader
 from blase.instruments.table import TableReader
 from blase.instruments.veloce import VeloceReader
@@ -39,6 +41,7 @@ _FRAME_UNKNOWN = (
 
 
 _BUILT_IN: tuple[type[Reader], ...] = (
+    PreparedReader,
     HpfReader,
     IgrinsReader,
     NirspecReader,
@@ -50,6 +53,7 @@ _BUILT_IN: tuple[type[Reader], ...] = (
     SpextoolReader,
     PychellReader,
     StarfishReader,
+    MaroonXReader,
     EprvReader,
     EspressoReader,
     NeidReader,

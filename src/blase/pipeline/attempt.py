@@ -74,6 +74,7 @@ class Attempts:
         self.pixels, self.settings, self.stage, self.progress = pixels, settings, stage, progress
         self.slices = order_slices(pixels)
         self.used = np.array([p.n_used for p in pixels], dtype=float)
+        self.noise_length = np.array([p.noise_length for p in pixels])
         self.history: list[dict[str, Any]] = []
         self._grids = order_grids(pixels, settings)
 
@@ -112,5 +113,10 @@ class Attempts:
         )
 
     def chi_square(self, deviation: FloatArray) -> FloatArray:
-        """Sum of squares (n_orders,) of the `deviation` (n_pixels,) of every order."""
-        return np.array([(deviation[where] ** 2).sum() for where in self.slices])
+        """Sum of squares (n_orders,) of the `deviation` (n_pixels,) of every order, from single pixels'
+        errors.
+
+        Errors that were enlarged because neighbours share noise are larger than the scatter of single pixels,
+        by the square root of `noise_length`.
+        """
+        return self.noise_length * np.array([(deviation[where] ** 2).sum() for where in self.slices])

@@ -12,7 +12,7 @@ from torch import Tensor
 from blase.cloning.clone import Clone
 from blase.constants import SPEED_OF_LIGHT
 from blase.containers.line_list import LineList
-from blase.containers.spectrum import EchelleSpectrum, Order, pixel_bounds
+from blase.containers.spectrum import EchelleSpectrum, Order
 from blase.errors import InputError, naming
 from blase.functional.doppler import doppler_factor
 from blase.functional.grid import log_grid
@@ -34,12 +34,15 @@ FINEST_STEP = 0.1
 class Pixels:
     """One order as tensors (n_pixels,): flux over `scale`, its error, which pixels are used, the blaze.
 
-    `edges` (n_pixels + 1,) are midpoints of the centres; over `bounds` the model is integrated.
+    `edges` (n_pixels + 1,) are midpoints of the centres; over `bounds` (n_pixels, 2), the lower and upper
+    edge of each pixel [Angstrom], the model is integrated. `noise_length` is the mean number of pixels that
+    share noise.
     """
 
     row: int
     wavelength: FloatArray
     edges: FloatArray
+    bounds: FloatArray
     flux: Tensor
     sigma: Tensor
     used: Tensor
@@ -47,11 +50,7 @@ class Pixels:
     scale: float
     flux_as_read: FloatArray
     uncertainty_as_read: FloatArray
-
-    @property
-    def bounds(self) -> FloatArray:
-        """(n_pixels, 2) lower and upper edge of each pixel [Angstrom]; pixels do not reach into gaps."""
-        return pixel_bounds(self.wavelength, self.edges)
+    noise_length: float
 
     @property
     def n_used(self) -> int:
@@ -106,6 +105,7 @@ def to_pixels(order: Order) -> Pixels:
         row=order.row,
         wavelength=order.wavelength,
         edges=order.edges(),
+        bounds=order.bounds(),
         flux=torch.from_numpy(np.where(good, order.flux, 0.0) / scale),
         sigma=torch.from_numpy(np.where(good, order.uncertainty, 1.0) / scale),
         used=torch.from_numpy(good.copy()),
@@ -113,6 +113,7 @@ def to_pixels(order: Order) -> Pixels:
         scale=scale,
         flux_as_read=order.flux,
         uncertainty_as_read=order.uncertainty,
+        noise_length=1.0 if order.noise_length is None else float(np.mean(order.noise_length[good])),
     )
 
 

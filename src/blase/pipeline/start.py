@@ -26,6 +26,8 @@ _STEP = 0.5
 _COARSE = 4  # samples between trials of the first pass: 2 km/s
 _VSINI = np.array([0.5, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 30, 40, 50, 65, 80, 100])
 _DILUTIONS = (0.0, 0.25, 0.5, 1.0)  # of the lines, as the template need not have their true strengths
+_FIRST_DILUTIONS = (0.5, 1.0)
+"""Of the first pass: lines far too strong would be smeared out by a false rotation, at a false velocity."""
 _MOST_ORDERS = 8
 """Orders that the wide search uses: those that tell most of the star. The last refinement uses all."""
 _FIRST_VSINI = (5.0, 15.0, 30.0, 60.0)  # of the first pass: from slow to fast rotators
@@ -88,9 +90,14 @@ def _gain(orders: list[SearchOrder], shift: int, transfers: list[Tensor], degree
     """By how much the star's lines, moved by `shift` samples, lower chi-square at the best dilution."""
     chi = []
     for dilution in _DILUTIONS:
-        diluted = [replace(order, star=1 - dilution * (1 - order.star)) for order in orders]
+        diluted = _diluted(orders, dilution)
         chi.append(float(shifted_chi_square(diluted, np.array([shift]), transfers, degree)[0]))
     return chi[0] - min(chi)
+
+
+def _diluted(orders: list[SearchOrder], dilution: float) -> list[SearchOrder]:
+    """The same orders, the star's lines `dilution` times as deep."""
+    return [replace(order, star=1 - dilution * (1 - order.star)) for order in orders]
 
 
 def starting_point(
@@ -118,13 +125,15 @@ def starting_point(
     middle = round(centre / _STEP)
     coarse = middle + np.arange(-int(reach / _STEP), int(reach / _STEP) + 1, _COARSE)
     trials = {
-        vsini: shifted_chi_square(
-            orders, coarse, _transfers(orders, resolving_power, vsini), continuum_degree
+        (dilution, vsini): shifted_chi_square(
+            _diluted(orders, dilution), coarse, _transfers(orders, resolving_power, vsini), continuum_degree
         )
+        for dilution in _FIRST_DILUTIONS
         for vsini in _FIRST_VSINI
     }
-    chi = min(trials.values(), key=np.min)
+    (dilution, _), chi = min(trials.items(), key=lambda trial: np.min(trial[1]))
     best = int(coarse[np.argmin(chi)])
+    orders, every = _diluted(orders, dilution), _diluted(every, dilution)
 
     broadened = [
         shifted_chi_square(

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d, median_filter
 
 from blase.containers.order import Order
 from blase.containers.spectrum import EchelleSpectrum
@@ -15,6 +16,8 @@ from blase.errors import InputError
 BoolArray = NDArray[np.bool_]
 _SIDE = (-3, -2, 2, 3)
 """Neighbours that say how bright a pixel should be; the nearest may be hit too."""
+_WIDEST_SPIKE, _SURROUNDINGS = 5, 101
+"""Pixels over which spikes are taken out by a median, and over which the highest light is looked for then."""
 
 
 def trim_edges(spectrum: EchelleSpectrum, n_pixels: int) -> EchelleSpectrum:
@@ -65,10 +68,13 @@ def mask_ranges(spectrum: EchelleSpectrum, ranges: Sequence[tuple[float, float]]
 def mask_cosmic_rays(spectrum: EchelleSpectrum, *, threshold: float = 8.0) -> EchelleSpectrum:
     """The spectrum with pixels masked that stand out above their neighbours as no resolved line can.
 
-    A pixel is hit where its flux exceeds the highest of the pixels 2 and 3 to either side by `threshold`
-    standard deviations of the difference; its two nearest neighbours are masked with it. Only spikes upwards
-    are found: absorption lines point down, and dead pixels are for the pipeline's flags. Emission lines whose
-    line-spread function is narrower than four pixels would be taken for spikes.
+    A pixel is hit where its flux exceeds both the highest of the pixels 2 and 3 to either side, and the
+    highest of a running median of 5 pixels within 50 pixels, by `threshold` standard deviations of the
+    difference; its two nearest neighbours are masked with it. Light between two dense lines is as sharp as a
+    spike, but no higher than the rest. Only spikes upwards that stand above the continuum are found: what is
+    hit inside a line is left to the fit, which gives outliers little weight, and dead pixels are for the
+    pipeline's flags. Emission lines whose line-spread function is narrower than four pixels would be taken
+    for spikes.
 
     Raises InputError for a threshold that is not positive.
     """
@@ -97,6 +103,9 @@ def _spikes(order: Order, threshold: float) -> BoolArray:
     padded = np.pad(flux, 3, constant_values=np.nan)
     around = np.stack([padded[3 + k : 3 + k + flux.size] for k in _SIDE])
     highest = np.max(np.where(np.isfinite(around), around, -np.inf), axis=0)
+    lit = np.where(np.isfinite(flux), flux, np.min(flux, where=np.isfinite(flux), initial=np.inf))
+    elsewhere = maximum_filter1d(median_filter(lit, _WIDEST_SPIKE, mode="nearest"), _SURROUNDINGS)
+    highest = np.where(np.isfinite(highest), np.maximum(highest, elsewhere), highest)
     typical = np.nanmedian(variance) if np.isfinite(variance).any() else np.nan
     with np.errstate(invalid="ignore"):
         return np.isfinite(highest) & (

@@ -102,6 +102,7 @@ def _stacked(orders: list[Order]) -> tuple[Order, float]:
     safe = np.where(used, weight, 1.0)
     sigma = np.sqrt(variance) / safe
     factor = float(1.0 + 2.0 * neighbours.sum() / variance.sum()) if variance.sum() > 0 else 1.0
+    length = np.ones(len(first)) if first.noise_length is None else first.noise_length
     mean = replace(
         first,
         flux=np.where(used, total / safe, np.nan),
@@ -109,6 +110,7 @@ def _stacked(orders: list[Order]) -> tuple[Order, float]:
         mask=~used,
         sky=None,
         sky_uncertainty=None,
+        noise_length=factor * length,
     )
     return mean, factor
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from blase.containers.units import to_vacuum_angstrom
 from blase.errors import InputError
 from blase.templates.absorbers import Absorbers
-from blase.templates.flatten import flatten, padded_slice
+from blase.templates.flatten import Method, chosen_method, flatten, padded_slice, reach_of
 from blase.templates.raw import VACUUM_ASSUMED, RawTemplate
 from blase.templates.sampling import check_sampling
 from blase.templates.template import Template, overlap
@@ -34,6 +34,7 @@ def template_from_arrays(
     resolving_power: ResolvingPower = None,
     wavelength_range: tuple[float, float] | None = None,
     effective_temperature: float | None = None,
+    flattening: Method = "auto",
     name: str = "arrays",
 ) -> Template:
     """A template from arrays or astropy Quantities.
@@ -49,6 +50,8 @@ def template_from_arrays(
     resolving_power : of the blur it already has: a number, (number, error), 'fit', or None for native.
     wavelength_range : (low, high) to keep, vacuum Angstrom.
     effective_temperature : of the black body that is divided out [K].
+    flattening : the continuum of an absolute flux: 'smooth', 'pseudo', or 'auto', which is pseudo below 4000
+        K (`blase.templates.flatten`).
 
     Raises
     ------
@@ -65,7 +68,13 @@ def template_from_arrays(
         flux_unit=str(getattr(flux, "unit", None) or ""),
         effective_temperature=effective_temperature,
     )
-    return build_template(raw, name=name, resolving_power=resolving_power, wavelength_range=wavelength_range)
+    return build_template(
+        raw,
+        name=name,
+        resolving_power=resolving_power,
+        wavelength_range=wavelength_range,
+        flattening=flattening,
+    )
 
 
 def _per_wavelength(axis: Any, flux: Any) -> tuple[Any, Any]:
@@ -92,6 +101,7 @@ def build_template(
     name: str,
     resolving_power: ResolvingPower = None,
     wavelength_range: tuple[float, float] | None = None,
+    flattening: Method = "auto",
     path: str | None = None,
     sha256: str | None = None,
 ) -> Template:
@@ -106,12 +116,13 @@ def build_template(
     normalised = _looks_normalised(flux) if raw.normalised is None else raw.normalised
     if raw.normalised is None:
         notes.append(_guess_note(normalised))
+    method = chosen_method(flattening, raw.effective_temperature)
     if wavelength_range is not None:
         overlap(wavelength, *wavelength_range, path=path)
-        part = padded_slice(wavelength, *wavelength_range)
+        part = padded_slice(wavelength, *wavelength_range, reach=reach_of(method))
         wavelength, flux, continuum = wavelength[part], flux[part], continuum[part]
     if not normalised:
-        flux, continuum, flattened = flatten(wavelength, flux, raw.effective_temperature)
+        flux, continuum, flattened = flatten(wavelength, flux, raw.effective_temperature, method=method)
         notes.extend(flattened)
     declared = power is not None or fitted
     notes.extend(check_sampling(wavelength, declared=declared, name=path or name))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from blase.errors import InputError
 from blase.templates.download import WAVELENGTH_FILE, cache_directory, fetch, find_cached, phoenix_url
-from blase.templates.flatten import padded_slice
+from blase.templates.flatten import LARGEST_REACH, padded_slice
 from blase.templates.raw import RawTemplate
 from blase.templates.template import overlap
 
@@ -100,7 +100,7 @@ def read_phoenix(
         part = slice(None)
         if wavelength_range is not None:
             overlap(wavelength, *wavelength_range, path=path)
-            part = padded_slice(wavelength, *wavelength_range)
+            part = padded_slice(wavelength, *wavelength_range, reach=LARGEST_REACH)
         flux = np.array(hdus[0].section[part], dtype=np.float64)
         temperature = header.get("PHXTEFF", temperature_in_name(path.name))
     return RawTemplate(

@@ -17,6 +17,7 @@ from blase.containers.hdf5 import is_hdf5
 from blase.containers.line_list import LineList
 from blase.errors import InputError, naming
 from blase.templates.download import fetch, file_sha256, find_cached, is_phoenix_name, phoenix_url
+from blase.templates.flatten import Method
 from blase.templates.formats import read_ecsv, read_fits_table, read_lines, read_npy, read_npz, read_text
 from blase.templates.from_arrays import ResolvingPower, build_template, template_from_arrays
 from blase.templates.grid_formats import find_grid_reader, read_netcdf
@@ -44,6 +45,7 @@ def read_template(
     wavelength_range: tuple[float, float] | None = None,
     effective_temperature: float | None = None,
     microturbulence: float = MICROTURBULENCE,
+    flattening: Method = "auto",
     download: bool = False,
 ) -> Template | LineTemplate:
     """Read a stellar or telluric template from a file, from arrays, or make an embedded one.
@@ -65,6 +67,8 @@ def read_template(
     wavelength_range : (low, high) to keep [vacuum Angstrom]; large files are not read beyond it.
     effective_temperature : [K], of the black body divided out and of the line strengths of a list.
     microturbulence : of a line list [km/s].
+    flattening : how the continuum of an absolute flux is found: 'smooth', 'pseudo', or 'auto', which is
+        pseudo below 4000 K (`blase.templates.flatten`).
     download : whether a missing PHOENIX file may be fetched.
 
     Returns
@@ -98,6 +102,7 @@ def read_template(
             resolving_power=resolving_power,
             wavelength_range=wavelength_range,
             effective_temperature=effective_temperature,
+            flattening=flattening,
         )
     chosen = None
     if isinstance(source, str) and source.startswith(_CHOSEN):
@@ -119,6 +124,7 @@ def read_template(
             wavelength_range=wavelength_range,
             effective_temperature=effective_temperature,
             microturbulence=microturbulence,
+            flattening=flattening,
         )
 
 
@@ -133,6 +139,7 @@ def _from_content(
     wavelength_range: tuple[float, float] | None,
     effective_temperature: float | None,
     microturbulence: float,
+    flattening: Method,
 ) -> Template | LineTemplate:
     """The template in what was read from the file at `path`; options as in `read_template`."""
     origin: dict[str, Any] = {"name": path.stem, "path": str(path), "sha256": file_sha256(path)}
@@ -159,7 +166,13 @@ def _from_content(
         or content.effective_temperature
         or temperature_in_name(path.name),
     )
-    return build_template(raw, resolving_power=resolving_power, wavelength_range=wavelength_range, **origin)
+    return build_template(
+        raw,
+        resolving_power=resolving_power,
+        wavelength_range=wavelength_range,
+        flattening=flattening,
+        **origin,
+    )
 
 
 def _refuse_blur(what: str, source: str, resolving_power: ResolvingPower) -> None:
