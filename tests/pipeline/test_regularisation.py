@@ -13,6 +13,7 @@ import pytest
 from blase.cloning import Clone
 from blase.containers import EchelleSpectrum
 from blase.errors import InputError
+from blase.fit.priors import STELLAR
 from blase.pipeline import fit_spectrum
 from blase.pipeline.options import freedom
 from blase.pipeline.regularisation import FREED_TELLURIC_SIGMA, Regularisation, first_widths, regularisation
@@ -185,7 +186,7 @@ def test_what_is_held_stays(clear: dict[str, Any]) -> None:
     assert priors["stellar_strength"]["width"] == 0.31 and priors["stellar_strength"]["state"] == "held"
     assert priors["stellar_centre"]["width"] == 0.11 and priors["stellar_centre"]["hyperprior"] is None
     assert priors["stellar_gamma"]["state"] == "learned"
-    assert priors["stellar_gamma"]["hyperprior"]["mode"] == 0.4
+    assert priors["stellar_gamma"]["hyperprior"]["mode"] == STELLAR.log_gamma
     assert result.summary["noise_inflation"] == [1.4]
     assert result.summary["noise_inflation_state"] == "held"
 
