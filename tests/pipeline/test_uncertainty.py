@@ -161,7 +161,7 @@ def test_true_star_lies_within_the_errors_of_the_template(fitted: FitResult, sim
     error = np.asarray(table["uncertainty"])
     assert np.isfinite(error).all() and error.min() >= 0
     pull = (np.asarray(table["normalised"]) - true) / np.maximum(error, 1e-5)  # as exact as a model is
-    assert 0.6 < np.sqrt(np.mean(pull**2)) < 2.0  # of one star, whose faint wings have few causes
+    assert 0.5 < np.mean(np.abs(pull) < 1) < 0.85  # where lines are missing, which no prior knows, far off
     deep = true < 0.8
     assert deep.sum() > 50 and 0.5 < np.sqrt(np.mean(pull[deep] ** 2)) < 1.5
 
