@@ -103,8 +103,8 @@ def stretches(wavelength: FloatArray) -> Iterator[tuple[float, float]]:
     yield first - MARGIN, last + MARGIN
 
 
-def solar_spectrum(low: float, high: float, uncertainty: FloatArray | None = None) -> EchelleSpectrum:
-    """The spectrum from `low` to `high` [air Angstrom]; errors (n,) from its scatter unless given."""
+def solar_spectrum(low: float, high: float) -> EchelleSpectrum:
+    """The spectrum from `low` to `high` [air Angstrom]; its errors from its scatter."""
     with fits.open(SHARED / "observed/HARPS/Sun/sun_harps_ganymede.fits") as hdus:
         header, flux = hdus[0].header, hdus[0].data.astype(float).ravel()
     wavelength = header["CRVAL1"] + header["CDELT1"] * (np.arange(flux.size) + 1 - header.get("CRPIX1", 1))
@@ -113,7 +113,7 @@ def solar_spectrum(low: float, high: float, uncertainty: FloatArray | None = Non
     spectrum = from_arrays(
         wavelength[inside].mean(axis=1),
         flux[inside].mean(axis=1),
-        np.ones(len(inside)) if uncertainty is None else uncertainty,
+        np.ones(len(inside)),
         wavelength_unit="Angstrom",
         medium="air",
         frame="rest",
@@ -121,28 +121,16 @@ def solar_spectrum(low: float, high: float, uncertainty: FloatArray | None = Non
         resolving_power_error=3_000.0,
         instrument="HARPS",
     )
-    return estimate_uncertainty(spectrum) if uncertainty is None else spectrum
+    return estimate_uncertainty(spectrum)
 
 
-def left_over(result: blase.FitResult) -> FloatArray:
-    """Errors (n,) of the flux from what a fit leaves of it, with the effective parameters taken off.
-
-    Between dense lines the scatter of the flux itself says too much.
-    """
-    [order] = result.orders
-    ratio = (order.flux / order.model - 1)[~order.mask]
-    spread = 1.4826 * float(np.median(np.abs(ratio - np.median(ratio))))
-    freedom = ratio.size / max(ratio.size - result.summary["n_effective"], 1.0)
-    return np.asarray(spread * np.sqrt(freedom) * order.model)
-
-
-def fit_sun(low: float, high: float, uncertainty: FloatArray | None = None) -> blase.FitResult:
+def fit_sun(low: float, high: float) -> blase.FitResult:
     """Fit the solar spectrum from `low` to `high` [air Angstrom] from the VALD extract as template."""
     template = blase.read_template(
         SHARED / "linelists/grass/vald_solar.dat", wavelength_range=(low - 3, high + 8)
     )
     return blase.fit_spectrum(
-        solar_spectrum(low, high, uncertainty),
+        solar_spectrum(low, high),
         star=template,
         folds=0,
         curve=False,
@@ -253,7 +241,7 @@ def main() -> None:
     for low, high in stretches(ares_lines()[:, 0]):
         place = folder / f"{low:.1f}-{high:.1f}"
         if not place.exists():
-            fit_sun(low, high, left_over(fit_sun(low, high))).write(place)
+            fit_sun(low, high).write(place)
             print(f"fitted {low:.1f} to {high:.1f} A", flush=True)
         lines += compare(blase.FitResult.read(place), low, high)
     print(f"{len(lines)} of {len(ares_lines())} lines compared")
