@@ -71,6 +71,7 @@ def test_examples_about_a_fit_run(command: str, folder: Path, capsys: pytest.Cap
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::blase.errors.BlaseWarning")
 def test_examples_of_info_and_fit_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = embedded_lines("star", wavelength_range=(8600.0, 8710.0))
     for name, span in EMBEDDED.items():
@@ -83,17 +84,19 @@ def test_examples_of_info_and_fit_run(folder: Path, capsys: pytest.CaptureFixtur
             "flux": order.flux,
             "uncertainty": order.uncertainty,
         }
-        QTable(columns).write(folder / name)
+        QTable(columns, meta={"BRVCORR": (-12_000.0, "m/s")}).write(folder / name)
     template = blase.read_template("embedded:star", wavelength_range=(8635.0, 8671.0))
     clone = blase.clone_template(template)
     for name in ("star-4800", "star-3900"):
         clone.write(folder / name)
     air = blase.read_template("embedded:telluric", wavelength_range=(8640.0, 8666.0))
-    blase.clone_template(air).write(folder / "telluric-hpf")
+    blase.clone_template(air, kind="telluric").write(folder / "telluric-hpf")
     for words in [*examples("info", capsys), *examples("fit", capsys)]:
         if "--order" in words:  # the spectrum made here has one
             words[words.index("--order") + 1] = "0"
         if "fit" in words:
-            words += ["--overwrite", "--no-curve", "--folds", "0", "--quiet"]
+            words += ["--no-curve", "--folds", "0", "--quiet", "--overwrite"]
+            if "--resolving-power" not in words:  # which is known of the instrument of the real file
+                words += ["--resolving-power", "55000:1500"]
         code = main(words)
         assert code in (0, 3), (words, capsys.readouterr().err)
