@@ -74,7 +74,7 @@ def test_neither_path_ever_increases_the_objective(solved):
     scene, start, solution = solved
     seen = []
     again = minimise_structured(
-        scene.objective, start, max_iterations=4, progress=lambda i, f: seen.append((i, f))
+        scene.objective, start, max_iterations=4, progress=lambda i, f, _: seen.append((i, f))
     )
     general = minimise_by_descent(
         scene.objective, start, max_iterations=8, progress=lambda i, f: seen.append((i, f))

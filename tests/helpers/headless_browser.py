@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.action_chains import ActionChains, ScrollOrigin
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 NAMED = {"right": Keys.RIGHT, "down": Keys.DOWN, "enter": Keys.ENTER, "page up": Keys.PAGE_UP}
-NAMED["page down"] = Keys.PAGE_DOWN
+NAMED |= {"page down": Keys.PAGE_DOWN, "left": Keys.LEFT, "escape": Keys.ESCAPE}
 ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 
 
@@ -45,6 +45,28 @@ class Page:
     def drag(self, css: str, by: int) -> None:
         """Press the mouse in the middle of an element, move it `by` pixels to the right and let go."""
         ActionChains(self._driver).drag_and_drop_by_offset(self._element(css), by, 0).perform()
+
+    def wheel(self, css: str, by: int) -> None:
+        """Turn the mouse's wheel `by` pixels (down where positive) over the middle of an element."""
+        origin = ScrollOrigin.from_element(self._element(css))
+        ActionChains(self._driver).scroll_from_origin(origin, 0, by).perform()
+
+    def pinch(self, css: str, *, start: int, end: int) -> None:
+        """Put two fingers `start` pixels apart about the middle of an element, and lift them `end` apart."""
+        centre = (
+            "const b = arguments[0].getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 3]"
+        )
+        x, y = self.run(centre, self._element(css))
+
+        def touch(kind: str, apart: float | None) -> None:
+            ends = () if apart is None else (x - apart / 2, x + apart / 2)
+            points = [{"x": at, "y": y, "id": k} for k, at in enumerate(ends)]
+            self._driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+        touch("touchStart", start)
+        for step in range(1, 6):
+            touch("touchMove", start + step * (end - start) / 5)
+        touch("touchEnd", None)
 
     def console(self) -> list[str]:
         """Messages in the console since the last call, but for those on how fast a test reads a canvas."""
@@ -74,6 +96,7 @@ def opened(url: str, *, width: int, height: int, dark: bool = False) -> Iterator
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
     with Chrome(options, Service(driver)) as browser:
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": width < 600})
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
         browser.get(url)
         yield Page(browser)

@@ -112,6 +112,14 @@ def make_summary() -> dict[str, Any]:
             },
         },
         "regularisation_curve": make_curve(),
+        "blends": [
+            {
+                "blend": 1,
+                "lines": ["1", "3"],
+                "centre": 8608.1,
+                "equivalent_width": {"value": 0.01234, "error": 0.0011, "unit": "Angstrom"},
+            }
+        ],
         "stop_reason": "the objective changed by less than 1e-6",
         "converged": True,
         "wall_seconds": None,

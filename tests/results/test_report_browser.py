@@ -87,7 +87,7 @@ def test_it_loads_without_a_message_in_the_console_and_fits_the_window(page: Pag
 
 
 def test_every_canvas_shows_more_than_one_colour(page: Page) -> None:
-    for css in ("#panel", "#strip", "#histogram"):
+    for css in ("#panel", "#strip", "#histogram", "#curve"):
         assert picture(page, css)[0] > 10
 
 
@@ -105,30 +105,46 @@ def test_pointing_reads_the_spectrum_and_names_the_line(page: Page) -> None:
     assert "0.301" in card  # strength twice that of the clone
 
 
-def test_zoom_and_move_by_button_and_by_key(page: Page) -> None:
+def span(page: Page) -> float:
+    """Wavelengths [Angstrom] between a fifth and four fifths of the panel."""
+    page.wait_for_drawing()
+    edges = []
+    for x in (0.2, 0.8):
+        point(page, x, 0.3)
+        edges.append(wavelength(page))
+    return edges[1] - edges[0]
 
-    def span() -> float:
-        page.wait_for_drawing()
-        edges = []
-        for x in (0.2, 0.8):
-            point(page, x, 0.3)
-            edges.append(wavelength(page))
-        return edges[1] - edges[0]
 
+def test_the_first_card_is_of_a_line_in_the_panel(page: Page) -> None:
+    """The second order has no line; the first has four, of which the strongest has no error either."""
     click(page, "#reset")
-    whole = span()
+    page.press("#panel", "escape")
+    click(page, "#next-order")
+    assert "No line is in view" in text(page, "#line-card")
+    click(page, "#previous-order")
+    assert "Line 1" in text(page, "#line-card h3")
+    type_into(page, "#goto", "8611.9")
+    assert "Line 2" in text(page, "#line-card h3")
+    click(page, "#reset")
+
+
+def test_zoom_and_move_by_button_and_by_key(page: Page) -> None:
+    click(page, "#reset")
+    whole = span(page)
     click(page, "#zoom-in")
-    assert span() == pytest.approx(whole / 2, abs=0.2)
+    assert span(page) == pytest.approx(whole / 2, abs=0.2)
     page.press("#panel", "+")
-    assert span() == pytest.approx(whole / 4, abs=0.2)
+    assert span(page) == pytest.approx(whole / 4, abs=0.2)
     point(page, 0.5, 0.3)
     before = wavelength(page)
     page.press("#panel", "right")
     page.wait_for_drawing()
     point(page, 0.5, 0.3)
     assert wavelength(page) > before + 0.3
+    page.press("#panel", "-")
+    assert span(page) == pytest.approx(whole / 2, abs=0.2)
     page.press("#panel", "0")
-    assert span() == pytest.approx(whole, abs=0.1)
+    assert span(page) == pytest.approx(whole, abs=0.1)
     page.press("#panel", "page down")
     page.wait_for_drawing()
     point(page, 0.5, 0.3)
@@ -138,10 +154,60 @@ def test_zoom_and_move_by_button_and_by_key(page: Page) -> None:
     assert "Line" in text(page, "#line-card h3")
 
 
-def test_dragging_moves(page: Page) -> None:
+def into_view(page: Page, css: str) -> None:
+    page.run(
+        "document.querySelector(arguments[0]).scrollIntoView({ block: 'center', behavior: 'instant' })", css
+    )
 
-    centre = "document.querySelector('#panel').scrollIntoView({ block: 'center', behavior: 'instant' })"
-    page.run(centre)
+
+def test_the_wheel_zooms_where_the_panel_is_in_focus_and_scrolls_where_not(page: Page) -> None:
+    into_view(page, "#panel")
+    click(page, "#reset")
+    whole = span(page)
+    page.run("document.activeElement.blur()")
+    page.wheel("#panel", -120)
+    assert span(page) == pytest.approx(whole, abs=0.1)
+    into_view(page, "#panel")
+    page.run("document.querySelector('#panel').focus({ preventScroll: true })")
+    page.wheel("#panel", -120)
+    nearer = span(page)
+    assert nearer < 0.9 * whole
+    page.wheel("#panel", 120)
+    assert span(page) > 1.1 * nearer
+
+
+def test_a_pinch_zooms(page: Page) -> None:
+    if not page.run("return navigator.maxTouchPoints > 0"):
+        return  # the desk has no touch screen
+    into_view(page, "#panel")
+    click(page, "#reset")
+    whole = span(page)
+    page.pinch("#panel", start=60, end=180)
+    near = span(page)
+    assert near == pytest.approx(whole / 3, rel=0.2)
+    page.pinch("#panel", start=180, end=60)
+    assert span(page) > 1.5 * near
+
+
+def test_the_regularisation_curve_is_read_by_pointer_and_key(page: Page) -> None:
+    into_view(page, "#curve")
+    assert picture(page, "#curve")[0] > 10
+    assert "× 1 (chosen)" in text(page, "#curve-readout")
+    before = picture(page, "#curve")
+    page.press("#curve", "right")
+    said = text(page, "#curve-readout")
+    assert "× 8" in said and "0.300 %" in said and "0.780 %" in said and "−4.5" in said
+    assert picture(page, "#curve") != before
+    page.run(
+        "const c = document.querySelector('#curve'), b = c.getBoundingClientRect();"
+        "c.dispatchEvent(new PointerEvent('pointermove', { clientX: b.left + 60, clientY: b.top + 50 }))"
+    )
+    said = text(page, "#curve-readout")
+    assert "× 1/16" in said and "2.000 %" in said and "−940.0" in said
+
+
+def test_dragging_moves(page: Page) -> None:
+    into_view(page, "#panel")
     click(page, "#reset")
     click(page, "#zoom-in")
     page.wait_for_drawing()

@@ -32,7 +32,7 @@ from blase.results.result import FitResult, OrderFit
 
 Factory = Callable[..., FitResult]
 OrderFactory = Callable[..., OrderFit]
-VOID = {"meta", "img", "br", "hr", "link", "input"}
+VOID = {"meta", "img", "br", "hr", "link", "input", "wbr"}
 
 
 class Checker(HTMLParser):
@@ -124,6 +124,28 @@ def test_unknown_errors_are_said_to_be_unknown(page: str, result_factory: Factor
     summary = result_factory().summary
     summary["radial_velocity"]["error"] = 0.0123
     assert "0.012" in report_html(result_factory(summary=summary, orders=()))
+
+
+def test_blends_are_listed_with_their_joint_width(page: str, result_factory: Factory) -> None:
+    said = " ".join(check(page).text)
+    assert "1 blends: single strengths" in said and "8608.100" in said and "12.34" in said and "1.10" in said
+    summary = result_factory().summary
+    assert "tell all of them apart" in report_html(result_factory(summary=summary | {"blends": []}))
+    assert "Blends were not looked for" in report_html(result_factory(summary=summary | {"blends": None}))
+
+
+def test_the_covariance_is_errors_times_correlation(result_factory: Factory) -> None:
+    summary = result_factory().summary
+    summary["radial_velocity"] |= {"error": 0.2}
+    summary["resolving_power"] |= {"error": 1500.0}
+    names = ["radial_velocity", "vsini", "resolving_power"]
+    summary["correlation"] = {"names": names, "matrix": [[1, 0.1, -0.5], [0.1, 1, 0.2], [-0.5, 0.2, 1]]}
+    found = check(report_html(result_factory(summary=summary, orders=())))
+    said = " ".join(found.text)
+    table = said[said.index("Covariance, in the product") :][:400].split()
+    assert "−150" in table  # 0.2 * 1500 * -0.5
+    assert "0.04" in table and "2250000" in table
+    assert table.count("vsini") == 0  # only an upper limit is known
 
 
 def test_a_fit_that_did_not_converge_says_so_at_the_top(page: str, result_factory: Factory) -> None:

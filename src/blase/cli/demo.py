@@ -13,6 +13,7 @@ from blase.cli.options import JsonOption, LogOption, OverwriteOption, QuietOptio
 from blase.cli.progress import both, show_progress
 from blase.cli.progress_log import log_progress
 from blase.cli.summary_text import read_summary
+from blase.cli.time_left import Plan, with_time_left
 from blase.cli.timing import StageClock
 
 
@@ -45,7 +46,8 @@ def demo(
         show_progress(quiet=quiet, verbose=verbose) as listener,
         log_progress(log, command="demo") as logged,
     ):
-        listen = both(clock.event, listener, logged)
+        plan = Plan()
+        listen = both(clock.event, with_time_left(plan, both(listener, logged)))
         shown = run_demo(seed=seed, progress=listen)
         listen({"stage": "write", "message": str(output)})
         write_result(shown.result, output, overwrite=overwrite, late_summary=clock.summary)

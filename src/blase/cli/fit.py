@@ -57,6 +57,7 @@ from blase.cli.prior_options import (
 from blase.cli.progress import both, show_progress
 from blase.cli.progress_log import log_progress
 from blase.cli.summary_text import fit_lines, read_summary
+from blase.cli.time_left import Plan, with_time_left
 from blase.cli.timing import StageClock
 
 
@@ -213,7 +214,8 @@ def fit(
             show_progress(quiet=quiet, verbose=verbose) as listener,
             log_progress(log, command="fit") as logged,
         ):
-            listen = both(clock.event, listener, logged)
+            plan = Plan(folds=folds, curve=curve, search=new_lines)
+            listen = both(clock.event, with_time_left(plan, both(listener, logged)))
             listen({"stage": "read", "message": str(spectrum)})
             observed = read_spectrum(
                 spectrum,

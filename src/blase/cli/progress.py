@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 Event = Mapping[str, Any]
-"""`stage`, `iteration`, `total` (or None), `residual_rms` (or None), `message` (or None)."""
+"""`stage`, `iteration`, `total`, `residual_rms`, `message`, `seconds_left` of the job; some are None."""
 
 Listener = Callable[[dict[str, Any]], None]
 
@@ -52,24 +52,37 @@ class PlainProgress:
         stage, message = str(event["stage"]), event.get("message")
         if event.get("iteration"):
             if self._said is None or self._said[0] != stage:
-                self._say(stage, None)
+                self._say(stage, None, event)
             if self._verbose:
                 print(f"  {iteration_text(event)}", file=sys.stderr, flush=True)
         elif (stage, message) != self._said:
-            self._say(stage, message)
+            self._say(stage, message, event)
 
-    def _say(self, stage: str, message: str | None) -> None:
-        print(f"{stage}: {message}" if message else stage, file=sys.stderr, flush=True)
+    def _say(self, stage: str, message: str | None, event: Event) -> None:
+        left = left_text(event)
+        text = f"{stage}: {message}" if message else stage
+        print(f"{text} ({left})" if left else text, file=sys.stderr, flush=True)
         self._said = stage, message
 
 
 def iteration_text(event: Event) -> str:
     """Return the iteration of an event with what is known of it: objective, residual, message."""
     objective = event.get("objective")
-    parts = [f"iteration {event['iteration']}", describe(event)]
+    parts = [f"iteration {event['iteration']}", describe(event), left_text(event)]
     if objective is not None and not event.get("message"):
         parts.insert(1, f"objective {objective:.8g}")
     return ", ".join(filter(None, parts))
+
+
+def left_text(event: Event) -> str:
+    """How long the whole job still takes, as people say it; nothing where the event does not know."""
+    seconds = event.get("seconds_left")
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"some {max(5, 5 * round(seconds / 5))} s left"
+    minutes = round(seconds / 60)
+    return f"some {minutes} min left" if minutes < 90 else f"some {minutes / 60:.1f} h left"
 
 
 def describe(event: Event) -> str:
@@ -89,7 +102,6 @@ def _live() -> Iterator[Listener]:
         SpinnerColumn,
         TextColumn,
         TimeElapsedColumn,
-        TimeRemainingColumn,
     )
 
     columns = (
@@ -98,8 +110,7 @@ def _live() -> Iterator[Listener]:
         BarColumn(bar_width=24),
         TextColumn("{task.fields[detail]}", markup=False),
         TimeElapsedColumn(),
-        TextColumn("at most"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}", markup=False),
     )
     bars: dict[str, Any] = {}
     with Progress(*columns, console=Console(stderr=True)) as progress:
@@ -108,10 +119,12 @@ def _live() -> Iterator[Listener]:
             stage = str(event["stage"])
             if stage not in bars:
                 for done in bars.values():
-                    progress.update(done, total=1, completed=1)
-                bars[stage] = progress.add_task(stage, total=None, detail="")
+                    progress.update(done, total=1, completed=1, left="")
+                bars[stage] = progress.add_task(stage, total=None, detail="", left="")
             total, done = event.get("total"), event.get("iteration") or 0
-            progress.update(bars[stage], total=total, completed=done, detail=describe(event))
+            progress.update(
+                bars[stage], total=total, completed=done, detail=describe(event), left=left_text(event)
+            )
 
         yield listen
 

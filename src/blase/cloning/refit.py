@@ -83,7 +83,7 @@ def fit_lines(
         windows=COARSE_WINDOWS,
         max_iterations=effort.iterations,
         tolerance=effort.tolerance * len(template),
-        progress=None if tell is None else lambda iteration, _: tell(iteration, effort.iterations),
+        progress=None if tell is None else lambda iteration, *_: tell(iteration, effort.iterations),
     )
     return _fitted(objective, solution, lines, kind)
 

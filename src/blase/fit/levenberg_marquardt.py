@@ -6,6 +6,7 @@ damping.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -27,8 +28,8 @@ from blase.fit.second_order import line_curvature
 from blase.fit.stretches import Stretches
 from blase.model.forward import SpectrumModel
 
-Progress = Callable[[int, float], None]
-"""Called after every iteration with its number and the objective."""
+Progress = Callable[[int, float, float], None]
+"""Called after every iteration with its number, the objective and the weighted rms of data/model - 1."""
 
 LONGEST_STEP = 3.0
 """No parameter moves farther than this many prior widths at once."""
@@ -115,6 +116,15 @@ class _Descent:
     def value(self) -> float:
         """The objective where the descent stands."""
         return float(self.here.share.sum())
+
+    @property
+    def residual_rms(self) -> float:
+        """rms of data/model - 1 where the descent stands, weighted by (model/sigma)^2; NaN without pixels."""
+        data = self.objective.data
+        used, residuals = data.used.numpy(), self.here.residuals
+        expected = data.flux.numpy()[used] / data.sigma.numpy()[used] - residuals[used]
+        weight = float((expected**2).sum())
+        return float((residuals**2).sum() / weight) ** 0.5 if weight > 0 else math.nan
 
     def advance(self) -> None:
         """Linearise and step; nothing changes where no damping yields a decrease."""
@@ -280,7 +290,7 @@ def _minimise(
         descent.advance()
         history.append({"iteration": iteration, "objective": descent.value})
         if progress is not None:
-            progress(iteration, descent.value)
+            progress(iteration, descent.value, descent.residual_rms)
         gain = before - descent.value
         small = small + 1 if gain < tolerance else 0
         if small == enough or gain == 0:

@@ -94,8 +94,8 @@ class Attempts:
         objective.space.store(objective.model, z)
         reconsider_reach(objective.model)
 
-        def tell(iteration: int, value: float) -> None:
-            entry = {"stage": stage, "iteration": iteration, "objective": value, "residual_rms": None}
+        def tell(iteration: int, value: float, rms: float) -> None:
+            entry = {"stage": stage, "iteration": iteration, "objective": value, "residual_rms": rms}
             self.history.append(entry)
             if self.progress is not None:
                 message = f"{objective.space.size} parameters, objective {value:.5g}"

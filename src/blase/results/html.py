@@ -11,20 +11,29 @@ LONG = 28
 """Number of characters from which a table cell is text that wraps rather than a value that does not."""
 
 
+_EXPONENT_FROM = 1e7
+
+
 def escape(value: Any) -> str:
     """Return `value` as text that is safe in HTML content and in quoted attributes."""
     return html.escape(str(value), quote=True)
 
 
 def number(value: Any, digits: int = 4) -> str:
-    """Return a number with `digits` significant figures; an en dash where it is missing or not finite."""
+    """Return a number with `digits` significant figures; an en dash where it is missing or not finite.
+
+    Numbers below ten millions are written out: 1800, not 1.8e+03.
+    """
     if value is None or isinstance(value, bool):
         return "–" if value is None else str(value).lower()
     if isinstance(value, int):
         return f"{value:d}"
     if not math.isfinite(value):
         return "–"
-    return f"{value:.{digits}g}".replace("-", "−")
+    text = f"{value:.{digits}g}"
+    if "e+" in text and abs(value) < _EXPONENT_FROM:
+        text = f"{float(text):.0f}"
+    return text.replace("-", "−")
 
 
 def fixed(value: float | None, decimals: int) -> str:
@@ -72,7 +81,9 @@ def table(caption: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) ->
 def _row(cells: Sequence[Any]) -> str:
     """Return one table row; cells of long text may wrap."""
     first, *rest = (str(cell) for cell in cells)
-    return f'<tr><th scope="row">{escape(first)}</th>' + "".join(map(_cell, rest)) + "</tr>"
+    # Names such as radial_velocity break after an underscore where a screen is narrow.
+    name = escape(first).replace("_", "_<wbr>")
+    return f'<tr><th scope="row">{name}</th>' + "".join(map(_cell, rest)) + "</tr>"
 
 
 def _cell(text: str) -> str:

@@ -11,21 +11,22 @@ from numpy.typing import NDArray
 
 from blase.containers.json_text import plain
 from blase.functional.doppler import doppler_factor
+from blase.results.curve_text import Curve, factor_text, relative_evidence
 from blase.results.diagnostics import column, departure, normalised_residual
-from blase.results.page_arrays import doubles, flags, halves, levels, singles
+from blase.results.page_arrays import doubles, flags, halves, levels, ramp, singles
 from blase.results.result import FitResult, OrderFit
 from blase.results.theory import cloned_equivalent_width, theoretical_template, width_departure
 
 FloatArray = NDArray[np.float64]
-PIXEL_BUDGET = 1_700_000
+PIXEL_BUDGET = 1_450_000
 """Bytes that all pixels may take; beyond, neighbours are drawn as one."""
-TEMPLATE_BUDGET = 900_000
+TEMPLATE_BUDGET = 800_000
 """Bytes that the template may take."""
-LINE_BUDGET = 1_200_000
+LINE_BUDGET = 2_300_000
 """Bytes that all lines may take; beyond, the faintest are left out."""
-_BYTES_PER_PIXEL = 31
+_BYTES_PER_PIXEL = 23
 _BYTES_PER_SAMPLE = 8
-_BYTES_PER_LINE = 70
+_BYTES_PER_LINE = 100
 _STATUS = ("cloned", "added", "dropped")
 
 
@@ -39,6 +40,7 @@ def page_data(result: FitResult) -> dict[str, Any]:
         "orders": [_order(order, thinning) for order in result.orders],
         "templates": _templates(result),
         "lines": _lines(result),
+        "curve": _curve(result.summary.get("regularisation_curve")),
     }
 
 
@@ -59,7 +61,7 @@ def _order(order: OrderFit, thinning: int) -> dict[str, Any]:
         "row": order.row,
         "unit": order.flux_unit,
         "n_used": int(used.sum()),
-        "wavelength": doubles(_thin(order.wavelength, thinning)),
+        "wavelength": ramp(_thin(order.wavelength, thinning)),
         "masked": flags(_thin(order.mask.astype(float), thinning) > 0.5),
         "flux": column_of(order.flux),
         "uncertainty": column_of(order.uncertainty),
@@ -175,11 +177,27 @@ def _lines(result: FitResult) -> dict[str, Any]:
         "telluric": flags(np.asarray(lines["origin"])[shown] == "telluric"),
         "status": flags([_status(lines, k) for k in shown]),
         "unsure": flags(np.nan_to_num(column(lines, "prior_dominated")[shown]) > 0),
-        "order": doubles(column(lines, "order")[shown]),
-        "blend": doubles(np.nan_to_num(column(lines, "blend")[shown])),
-        "neighbours": doubles(np.nan_to_num(column(lines, "blend_id")[shown], nan=-1)),
+        "order": singles(column(lines, "order")[shown]),
+        "blend": singles(np.nan_to_num(column(lines, "blend")[shown])),
         **{name: singles(values[shown]) for name, values in widths.items()},
         **{name: halves(values[shown]) for name, values in small.items()},
+    }
+
+
+def _curve(curve: Curve | None) -> dict[str, Any] | None:
+    """The points of the regularisation curve, residuals [%]; the place of the chosen one."""
+    if curve is None:
+        return None
+    points = curve["points"]
+    heldout = [point["residual_rms_heldout"] for point in points]
+    return {
+        "factor": [point["factor"] for point in points],
+        "label": [factor_text(point["factor"]) for point in points],
+        "fitted": [100 * point["residual_rms"] for point in points],
+        "heldout": [None if value is None else 100 * value for value in heldout],
+        "evidence": relative_evidence(curve),
+        "effective": [point["n_effective"] for point in points],
+        "chosen": [point["factor"] for point in points].index(curve["chosen_factor"]),
     }
 
 

@@ -8,6 +8,7 @@ from blase.results import report_failures as failures
 from blase.results import report_quality as quality
 from blase.results.diagnostics import residual_distribution
 from blase.results.html import escape, number, section
+from blase.results.report_blends import blends
 from blase.results.report_explorer import explorer, line_explorer, script_elements, script_hash, style
 from blase.results.report_figures import curve_figure, histogram_figure
 from blase.results.report_headline import headline
@@ -51,6 +52,7 @@ def render(result: FitResult, figures: Figures) -> str:
         "residuals": ("Distribution of the residuals", failures.distribution(result, figures.histogram)),
         "failures": ("Where it fails", failures.failures(result)),
         "revised": ("Lines added and dropped", revised_lines(result)),
+        "blends": ("Blends", blends(result)),
         "masked": ("Masked pixels", failures.masked(result)),
         "notes": ("Warnings and notes", failures.notes(result.summary)),
         "convergence": ("Convergence", failures.convergence(result)),

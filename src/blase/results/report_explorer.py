@@ -23,6 +23,7 @@ SCRIPTS = (
     "gestures",
     "panel",
     "histogram",
+    "curve",
     "line_table",
     "sorting",
     "main",
@@ -140,6 +141,15 @@ placeholder="S00012, 8662.1, 8600-8610"></label>{selects}</div>
 <div class="controls"><button type="button" id="page-back">◀ before</button><span id="page-number"></span>
 <button type="button" id="page-on">next ▶</button></div>
 </div>"""
+
+
+def curve_explorer(caption: str) -> str:
+    """The regularisation curve, empty until the scripts draw it."""
+    return f"""<div class="explorer" hidden><figure>
+<canvas id="curve" tabindex="0" role="img" aria-label="Residuals and evidence against the factor on the prior
+widths. Left and right arrow keys go from point to point." aria-describedby="curve-readout"></canvas>
+<p class="readout" id="curve-readout">&nbsp;</p>
+<figcaption>{escape(caption)}</figcaption></figure></div>"""
 
 
 @cache

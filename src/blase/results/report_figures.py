@@ -15,6 +15,7 @@ from blase.results.curve_text import Curve
 from blase.results.diagnostics import Distribution
 from blase.results.figure import Palette
 from blase.results.html import escape
+from blase.results.report_explorer import curve_explorer
 
 _VARIABLES = {
     "ink": "#010101",
@@ -53,16 +54,23 @@ def histogram_figure(distribution: Distribution) -> str:
     return _wrap(_svg(figure, text, salt="histogram"), text, css="small")
 
 
+CURVE_CAPTION = (
+    "Residuals on fitted (blue squares) and held-out pixels (orange dots), and below the evidence "
+    "(green, linear up to 10 and logarithmic beyond), as all prior widths of lines are multiplied by a "
+    "factor; the dashed line marks the chosen widths."
+)
+
+
 def curve_figure(curve: Curve | None) -> str:
-    """Return the regularisation curve as an HTML figure; nothing where there is none."""
+    """Return the regularisation curve as the page draws it, and a picture for where scripts do not run.
+
+    Nothing where there is none.
+    """
     if curve is None:
         return ""
-    text = (
-        "Residuals on fitted (blue squares) and held-out pixels (orange dots), and below the evidence "
-        "(green, linear up to 10 and logarithmic beyond), as all prior widths of lines are multiplied by a "
-        "factor; the dashed line marks the chosen widths."
-    )
-    return _wrap(_svg(draw_curve(curve, Palette(**_VARIABLES)), text, salt="curve"), text, css="small")
+    picture = _svg(draw_curve(curve, Palette(**_VARIABLES)), CURVE_CAPTION, salt="curve")
+    still = _wrap(picture, CURVE_CAPTION, css="small")
+    return f"{curve_explorer(CURVE_CAPTION)}\n<noscript>{still}</noscript>"
 
 
 def _wrap(image: str, caption: str, css: str) -> str:

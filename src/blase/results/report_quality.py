@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from blase.results.html import fixed, number, paragraph, percent, table
+from blase.results.html import details, fixed, number, paragraph, percent, table
 from blase.results.result import FitResult, OrderFit
 
 NOT_ESTIMATED = "not estimated"
@@ -68,7 +68,7 @@ def parameters(summary: Mapping[str, Any]) -> list[str]:
     ]
     if any(row[2] == NOT_ESTIMATED for row in rows):
         parts.append(paragraph("Errors marked “not estimated” are not zero: this fit did not compute them."))
-    return [*parts, _correlation(summary.get("correlation"))]
+    return [*parts, *_correlation(summary)]
 
 
 def global_parameters(summary: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -103,14 +103,30 @@ def _error_text(entry: Mapping[str, Any]) -> str:
     return "fixed" if entry.get("fixed") else NOT_ESTIMATED
 
 
-def _correlation(correlation: Any) -> str:
-    """Return the correlation of the global parameters as a table, or say that there is none."""
+def _correlation(summary: Mapping[str, Any]) -> list[str]:
+    """Correlation of the global parameters as a table, and their covariance; or that there is none."""
+    correlation = summary.get("correlation")
     names = correlation.get("names") if isinstance(correlation, Mapping) else None
     matrix = correlation.get("matrix") if isinstance(correlation, Mapping) else None
     if not names or matrix is None:
-        return paragraph(f"Correlation of the global parameters: {NOT_ESTIMATED}.")
+        return [paragraph(f"Correlation of the global parameters: {NOT_ESTIMATED}.")]
     rows = [[name, *(fixed(value, 2) for value in row)] for name, row in zip(names, matrix, strict=True)]
-    return table("Correlation of the global parameters", ["", *names], rows)
+    return [
+        table("Correlation of the global parameters", ["", *names], rows),
+        _covariance(names, matrix, dict(global_parameters(summary))),
+    ]
+
+
+def _covariance(names: Sequence[str], matrix: Any, entries: Mapping[str, Mapping[str, Any]]) -> str:
+    """Covariance, errors times correlation, of parameters that have errors; nothing for fewer than two."""
+    errors = {name: (entries.get(name) or {}).get("error") for name in names}
+    known = [(k, name, float(error)) for k, name in enumerate(names) if (error := errors[name]) is not None]
+    if len(known) < 2:
+        return ""
+    rows = [[name, *(number(a * matrix[i][j] * b, 3) for j, _, b in known)] for i, name, a in known]
+    caption = "Covariance, in the product of the units; parameters known by a limit alone have none"
+    header = ["", *(name for _, name, _ in known)]
+    return details("The covariance", table(caption, header, rows))
 
 
 def quality(result: FitResult) -> list[str]:

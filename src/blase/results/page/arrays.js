@@ -17,10 +17,17 @@ function halfToNumber(bits) {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
+// A straight line from first to last, and the levels beside it.
+function alongRamp(words, column) {
+  const slope = (column.last - column.first) / Math.max(words.length - 1, 1);
+  return Float64Array.from(words, (word, i) => column.first + slope * i + column.low + column.step * word);
+}
+
 function decode(column) {
   const bytes = bytesOf(column.data);
   if (column.kind === 'flags') { return bytes; }
   if (column.kind === 'doubles') { return new Float64Array(bytes.buffer); }
+  if (column.kind === 'ramp') { return alongRamp(new Uint16Array(bytes.buffer), column); }
   if (column.kind === 'singles') { return Float64Array.from(new Float32Array(bytes.buffer)); }
   const words = new Uint16Array(bytes.buffer);
   const out = new Float64Array(words.length);

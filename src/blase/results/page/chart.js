@@ -35,7 +35,17 @@ function makeBox(left, top, width, height, xRange, yRange) {
   };
 }
 
-function drawFrame(context, box, yLabel) {
+function square(context, x, y, size) {
+  context.fillRect(x - 0.85 * size, y - 0.85 * size, 1.7 * size, 1.7 * size);
+}
+
+function disc(context, x, y, size) {
+  context.beginPath();
+  context.arc(x, y, size, 0, 2 * Math.PI);
+  context.fill();
+}
+
+function drawFrame(context, box, yLabel, yTicks) {
   context.strokeStyle = colour('rule');
   context.lineWidth = 1;
   context.setLineDash([]);
@@ -43,7 +53,7 @@ function drawFrame(context, box, yLabel) {
   context.fillStyle = colour('soft');
   context.textAlign = 'right';
   context.textBaseline = 'middle';
-  for (const tick of ticks(box.yRange[0], box.yRange[1], Math.max(2, Math.floor(box.height / 22)))) {
+  for (const tick of yTicks || ticks(box.yRange[0], box.yRange[1], Math.max(2, Math.floor(box.height / 22)))) {
     const y = box.y(tick.value);
     if (y < box.top + 6 || y > box.top + box.height - 6) { continue; }
     context.fillText(tick.text, box.left - 5, y);
@@ -58,13 +68,13 @@ function drawFrame(context, box, yLabel) {
   context.fillText(yLabel, box.left + 8, box.top + 5);
 }
 
-function drawXAxis(context, box, label) {
+function drawXAxis(context, box, label, xTicks) {
   context.fillStyle = colour('soft');
   context.strokeStyle = colour('rule');
   context.textAlign = 'center';
   context.textBaseline = 'top';
   const bottom = box.top + box.height;
-  for (const tick of ticks(box.xRange[0], box.xRange[1], Math.max(2, Math.floor(box.width / 75)))) {
+  for (const tick of xTicks || ticks(box.xRange[0], box.xRange[1], Math.max(2, Math.floor(box.width / 75)))) {
     const x = box.x(tick.value);
     context.fillText(tick.text, clamp(x, box.left + 22, box.left + box.width - 22), bottom + 5);
     context.beginPath();

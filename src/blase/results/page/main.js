@@ -7,6 +7,7 @@ function load() {
     orders,
     templates: raw.templates.map((template) => (template ? withBand(decodeAll(template)) : null)),
     lines: decodeAll(raw.lines),
+    curve: withGaps(raw.curve),
     thinning: raw.thinning,
     line: null,
     view: orders.length ? { order: 0, low: orders[0].low, high: orders[0].high } : null,
@@ -21,6 +22,11 @@ function complete(order) {
   order.free = order.flux.map((value, i) => value * order.star[i] * order.continuum[i] / order.model[i]);
   const sizes = order.ratio.filter(Number.isFinite).map(Math.abs).sort();
   order.reach = sizes.length ? sizes[Math.floor(0.99 * (sizes.length - 1))] : 1;
+}
+
+// JSON has no NaN: null stands for a missing number.
+function withGaps(curve) {
+  return curve && { ...curve, heldout: curve.heldout.map((value) => (value === null ? NaN : value)) };
 }
 
 function withBand(template) {
@@ -63,8 +69,13 @@ function start() {
   const fit = load();
   for (const element of document.querySelectorAll('.explorer')) { element.hidden = false; }
   wireSorting();
-  if (!fit.view) { wireTheme(() => {}); return; }
+  const curve = makeCurve(fit.curve);
+  if (!fit.view) { wireTheme(curve.draw); return; }
   const view = fit.view;
+  // By departure from theory; lines without one come after all that have one, by their width.
+  const notable = fit.lines.departure.map((value, k) => (
+    Number.isFinite(value) ? Math.abs(value) : -1 / (1 + (fit.lines.width[k] || 0))));
+  let shown = null;
   const card = document.getElementById('line-card');
   const announce = document.getElementById('announce');
   const chooser = document.getElementById('order');
@@ -77,6 +88,7 @@ function start() {
     view.order = order;
     view.low = clamp(middle - span / 2, whole.low, whole.high - span);
     view.high = view.low + span;
+    if (!inView(shown)) { peekAtLargest(); }
     chooser.value = String(order);
     panel.draw();
     strip.draw(view);
@@ -95,7 +107,7 @@ function start() {
 
   function zoom(factor) {
     const half = factor * (view.high - view.low) / 2;
-    const middle = fit.line !== null && inView(fit.line) ? fit.lines.observed[fit.line] : (view.low + view.high) / 2;
+    const middle = inView(fit.line) ? fit.lines.observed[fit.line] : (view.low + view.high) / 2;
     range(middle - half, middle + half);
   }
 
@@ -105,9 +117,20 @@ function start() {
     announce.textContent = 'Order ' + fit.orders[next].row;
   }
 
-  const inView = (k) => fit.lines.observed[k] >= view.low && fit.lines.observed[k] <= view.high;
+  const inView = (k) => k !== null && fit.lines.observed[k] >= view.low && fit.lines.observed[k] <= view.high;
+
+  // With no line chosen or pointed at, the card tells of the one in view that departed most.
+  function peekAtLargest() {
+    const [first, last] = [view.low, view.high].map((edge) => lowerBound(fit.lines.observed, edge));
+    let best = null;
+    for (let k = first; k < last; k += 1) {
+      if (best === null || notable[k] > notable[best]) { best = k; }
+    }
+    if (best === null) { sayNoLine('No line is in view.'); } else { peek(best); }
+  }
 
   function peek(k) {
+    shown = k;
     if (card.dataset.line !== fit.lines.id[k]) {
       card.dataset.line = fit.lines.id[k];
       card.replaceChildren(...lineCard(fit.lines, k));
@@ -134,7 +157,7 @@ function start() {
   }
 
   function step(by) {
-    const at = fit.line !== null && inView(fit.line) ? fit.line
+    const at = inView(fit.line) ? fit.line
       : lowerBound(fit.lines.observed, (view.low + view.high) / 2) - (by > 0 ? 1 : 0);
     const next = clamp(at + by, 0, fit.lines.observed.length - 1);
     if (!fit.lines.id[next]) { return; }
@@ -143,8 +166,13 @@ function start() {
 
   function release() {
     select(null);
+    sayNoLine('No line is chosen.');
+  }
+
+  function sayNoLine(text) {
+    shown = null;
     delete card.dataset.line;
-    card.replaceChildren(Object.assign(document.createElement('p'), { textContent: 'No line is chosen.' }));
+    card.replaceChildren(Object.assign(document.createElement('p'), { textContent: text }));
   }
 
   const actions = {
@@ -197,9 +225,8 @@ function start() {
     if (named >= 0) { visit(named, 2); } else if (order >= 0) { show(order, Number(text) - 2, Number(text) + 2); }
   });
 
-  const sizes = fit.lines.departure.map((value) => (Number.isFinite(value) ? Math.abs(value) : -1));
-  if (sizes.length) { peek(sizes.indexOf(Math.max(...sizes))); }
-  const redraw = () => { panel.draw(); strip.draw(view); table.draw(); };
+  peekAtLargest();
+  const redraw = () => { panel.draw(); strip.draw(view); table.draw(); curve.draw(); };
   wireTheme(redraw);
   new ResizeObserver(redraw).observe(document.querySelector('main'));
   window.addEventListener('beforeprint', redraw);

@@ -272,7 +272,8 @@ function makePanel(fit, changed) {
   }
 
   function pixelText(order, i) {
-    const start = fixed(order.wavelength[i], 3) + ' Å: data ' + figures(order.flux[i], 4) + ' ± '
+    const together = fit.thinning > 1 ? ' (' + fit.thinning + ' pixels drawn as one)' : '';
+    const start = fixed(order.wavelength[i], 3) + ' Å' + together + ': data ' + figures(order.flux[i], 4) + ' ± '
       + figures(order.uncertainty[i], 2) + ', model ' + figures(order.model[i], 4) + ', star '
       + fixed(order.star[i], 3) + ', telluric ' + fixed(order.telluric[i], 3);
     return start + (order.masked[i] ? ', not fitted' : ', residual ' + fixed(order.ratio[i], 1) + ' σ');
