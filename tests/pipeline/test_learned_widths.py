@@ -11,12 +11,13 @@ from blase.cloning import Clone
 from blase.fit.evidence import Evidence, log_evidence
 from blase.fit.normal_equations import NormalEquations
 from blase.fit.priors import LinePriorWidths
+from blase.pipeline.analysis import analyse
 from blase.pipeline.build import Settings, within_reach
 from blase.pipeline.fixed_point import Relaxation
 from blase.pipeline.options import freedom
 from blase.pipeline.prepare import Pixels, to_pixels
 from blase.pipeline.prior_widths import HYPERPRIOR_LINES, LARGEST_CHANGE, learned, relaxed
-from blase.pipeline.solve import Solved, analyse, solve
+from blase.pipeline.solve import Solved, solve
 from blase.pipeline.state import Start
 from blase.simulation import Simulation
 

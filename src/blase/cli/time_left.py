@@ -1,8 +1,8 @@
 """How long a whole fit will still take, from how long its parts took so far.
 
 A fit is followed by the search for lines, by held-out folds and by the regularisation curve, each of which
-takes about a known multiple of the time of the fit itself. The fit goes through an approach and some six
-passes. Until its first iteration nothing is known, and nothing is said.
+takes about a known multiple of the time of the fit itself. The fit goes through an approach, some fifteen
+short passes and a last descent. Until its first iteration nothing is known, and nothing is said.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 from blase.cli.progress import Listener
 
-APPROACH = 0.25
-"""Share of the fit that the approach takes."""
-PASSES = 6
+APPROACH, DESCENT = 0.12, 0.45
+"""Shares of the fit that the approach and the last descent take."""
+PASSES = 15
 """Passes that a fit usually takes; it is unknown before the last one."""
 SEARCH, FOLD, CURVE, CURVE_WITH_FOLDS = 0.5, 0.5, 0.8, 1.6
 """Times of the other parts in units of the fit: medians of fits of one to 21 orders."""
@@ -106,11 +106,14 @@ class TimeLeft:
 def _share_of_fit(event: dict[str, Any]) -> float:
     """Which share of a fit is done at an event of it."""
     within = min(1.0, event["iteration"] / event["total"]) if event.get("total") else 0.5
-    number = re.search(r"pass (\d+)$", str(event["stage"]))
-    if number is None:
+    stage = str(event["stage"])
+    if stage.endswith("approach"):
         return APPROACH * within
+    number = re.search(r"pass (\d+)$", stage)
+    if number is None:
+        return 1 - DESCENT * (1 - within)
     done = min(int(number[1]) - 1 + within, PASSES - 0.5)
-    return APPROACH + (1 - APPROACH) * done / PASSES
+    return APPROACH + (1 - APPROACH - DESCENT) * done / PASSES
 
 
 def with_time_left(plan: Plan, listener: Listener, clock: Callable[[], float] = time.monotonic) -> Listener:

@@ -129,7 +129,7 @@ class _Descent:
     def advance(self) -> None:
         """Linearise and step; nothing changes where no damping yields a decrease."""
         self.objective.space.store(self.model, torch.from_numpy(self.z))
-        objective = self.objective
+        objective, self.normal = self.objective, None  # the old one makes room
         derivative = jacobian(self.model, objective.data, objective.space, windows=self.windows)
         self.normal = normal = NormalEquations(derivative)
         weight = objective.space.weight(torch.from_numpy(self.z)).numpy()

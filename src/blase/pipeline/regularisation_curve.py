@@ -21,11 +21,12 @@ from blase.fit.objective import Objective
 from blase.fit.priors import LinePriorWidths
 from blase.model.forward import SpectrumModel
 from blase.pipeline.added_lines import own_priors
+from blase.pipeline.analysis import analyse
 from blase.pipeline.attempt import Attempts, Progress, order_slices
 from blase.pipeline.build import Settings, in_reach, within_reach
 from blase.pipeline.heldout import Heldout, fold_of_pixels, middle_fold, weighted_rms
 from blase.pipeline.prepare import Pixels, without
-from blase.pipeline.solve import Solved, analyse
+from blase.pipeline.solve import Solved
 from blase.pipeline.state import Start
 
 FACTORS = (1 / 16, 1 / 4, 1 / 2, 1.0, 2.0, 8.0)

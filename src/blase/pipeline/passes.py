@@ -1,0 +1,109 @@
+"""Passes of a fit: each a step of the lines, then one of the noise, the widths of priors and the outliers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from blase.fit.descent import Solution
+from blase.fit.evidence import Evidence, log_evidence
+from blase.fit.line_columns import FINE_WINDOWS
+from blase.fit.objective import Objective
+from blase.model.forward import SpectrumModel
+from blase.pipeline.analysis import Analysis, analyse_roughly
+from blase.pipeline.attempt import Attempts, deviations
+from blase.pipeline.fixed_point import Relaxation
+from blase.pipeline.outliers import enlargement, weights
+from blase.pipeline.prior_widths import learned, relaxed
+from blase.pipeline.state import Start
+from blase.pipeline.summit import Summit
+
+_ITERATIONS, _TOLERANCE = 1, 0.0
+"""A pass need not converge while noise and prior widths are still on their way."""
+
+
+class Passes:
+    """The way to where noise and prior widths stand still, or to the largest evidence before that."""
+
+    def __init__(self, attempts: Attempts) -> None:
+        self.settled = False
+        self._attempts, self._summit = attempts, Summit(len(attempts.pixels))
+        self._noise, self._stellar, self._telluric = Relaxation(), Relaxation(), Relaxation()
+
+    def onward(self, state: Start, stage: str, checkpoint: Callable[[Start], None] | None) -> Start:
+        """The state after one pass from `state`; `checkpoint` is told of the lines that it found."""
+        attempts, summit = self._attempts, self._summit
+        objective, solution = attempts.descend(
+            state, stage, max_iterations=_ITERATIONS, tolerance=_TOLERANCE, windows=FINE_WINDOWS
+        )
+        here = replace(state, z=solution.z, damping=solution.damping)
+        if checkpoint is not None:
+            checkpoint(here)
+        analysis = analyse_roughly(objective, solution)
+        summit.consider(log_evidence(objective, solution.z, analysis.posterior.log_determinant), here)
+        if summit.is_behind and summit.state is not None:
+            self.settled = True
+            return summit.state
+        found = _reconsidered(attempts, state, objective, solution, analysis)
+        self.settled = summit.is_level and found.settled(state)
+        if not self.settled:
+            found = self._further(state, found)
+        return replace(found, z=_whitened_anew(objective, solution, attempts, found))
+
+    def _further(self, now: Start, wanted: Start) -> Start:
+        """What follows `now`, of which the fixed point asks to be `wanted`."""
+        settings, noise = self._attempts.settings, wanted.noise_inflation
+        if settings.regularisation.noise_inflation is None:
+            noise = np.maximum(self._noise.step(now.noise_inflation, noise), 1.0)
+        star = now.stellar_prior, wanted.stellar_prior, settings.stellar_prior
+        air = now.telluric_prior, wanted.telluric_prior, settings.telluric_prior
+        return replace(
+            wanted,
+            noise_inflation=noise,
+            stellar_prior=relaxed(self._stellar, "stellar", *star),
+            telluric_prior=relaxed(self._telluric, "telluric", *air),
+        )
+
+
+def _reconsidered(
+    attempts: Attempts,
+    state: Start,
+    objective: Objective[SpectrumModel],
+    solution: Solution,
+    analysis: Analysis,
+) -> Start:
+    """Noise inflation, outliers and prior widths as the `solution` of one pass suggests them."""
+    settings, deviation = attempts.settings, solution.residuals
+    if deviation is None:
+        deviation = deviations(objective, solution.z)
+    used = np.concatenate([p.used.numpy() for p in attempts.pixels])
+    counted = np.array([(used * weights(state.enlargement))[s].sum() for s in attempts.slices])
+    noise = state.noise_inflation
+    if settings.regularisation.noise_inflation is None:
+        free = np.maximum(counted - analysis.effective, 1.0)
+        noise = np.maximum(noise * np.sqrt(attempts.chi_square(deviation) / free), 1.0)
+    growth = np.repeat(noise / state.noise_inflation, [p.flux.numel() for p in attempts.pixels])
+    evidence, space = Evidence(objective, solution.z, analysis.normal, analysis.posterior), objective.space
+    held = settings.regularisation
+    widths = (state.stellar_prior, settings.stellar_prior), (state.telluric_prior, settings.telluric_prior)
+    added = settings.star.lines.is_added
+    return Start(
+        None,
+        noise,
+        learned(evidence, space, "stellar", *widths[0], held, added),
+        learned(evidence, space, "telluric", *widths[1], held),
+        enlargement(deviation * state.enlargement / growth),
+        solution.damping,
+    )
+
+
+def _whitened_anew(
+    objective: Objective[SpectrumModel], solution: Solution, attempts: Attempts, state: Start
+) -> torch.Tensor:
+    """The solution as a whitened vector under the priors of `state`."""
+    values = objective.space.unpack(solution.z)
+    space = attempts.objective_at(state).space
+    return torch.cat([((values[n] - p.mean) / p.width).reshape(-1) for n, p in space.priors.items()])
