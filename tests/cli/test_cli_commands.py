@@ -143,7 +143,8 @@ def test_fit_passes_every_option_on(stage: Stage, tmp_path: Path) -> None:
         "--rv-guess -9.6 --fix vsini=2.2 --fix wind --free limb_darkening --continuum-degree 3 --folds 4 "
         "--wavelength-file w.fits --teff 4750 --seed 11 --column flux=spec --column mask=bad=x "
         "--sky subtract --download --wavelength-correction 0.4:2 --prior stellar_lines=laplace "
-        "--prior-width telluric_gamma=0.2 --noise-inflation 1.5 --no-curve --no-new-lines"
+        "--prior-width telluric_gamma=0.2 --noise-inflation 1.5 --no-curve --no-new-lines "
+        "--airglow free --airglow-list sky.txt"
     )
     assert main(fit_arguments(tmp_path / "out", *options.split())) == 0
     path, read = stage.calls["read_spectrum"]
@@ -183,6 +184,8 @@ def test_fit_passes_every_option_on(stage: Stage, tmp_path: Path) -> None:
         "priors": {"stellar_lines": "laplace"},
         "prior_widths": {"telluric_gamma": 0.2},
         "noise_inflation": 1.5,
+        "airglow": "free",
+        "airglow_list": Path("sky.txt"),
         "curve": False,
         "new_lines": False,
         "continuum_degree": 3,
