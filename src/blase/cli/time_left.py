@@ -1,8 +1,8 @@
 """How long a whole fit will still take, from how long its parts took so far.
 
 A fit is followed by the search for lines, by held-out folds and by the regularisation curve, each of which
-takes about a known multiple of the time of the fit itself. The fit goes through an approach, some fifteen
-short passes and a last descent. Until its first iteration nothing is known, and nothing is said.
+takes about a known multiple of the time of the fit itself. The fit goes through an approach, some ten
+passes and a last descent. Until its first iteration nothing is known, and nothing is said.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 from blase.cli.progress import Listener
 
-APPROACH, DESCENT = 0.12, 0.45
+APPROACH, DESCENT = 0.12, 0.4
 """Shares of the fit that the approach and the last descent take."""
-PASSES = 15
+PASSES = 10
 """Passes that a fit usually takes; it is unknown before the last one."""
 SEARCH, FOLD, CURVE, CURVE_WITH_FOLDS = 0.5, 0.5, 0.8, 1.6
 """Times of the other parts in units of the fit: medians of fits of one to 21 orders."""

@@ -1,4 +1,4 @@
-"""Passes of a fit: each a step of the lines, then one of the noise, the widths of priors and the outliers."""
+"""Passes of a fit: each some steps of the lines, then one of noise, widths of priors and outliers."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from blase.pipeline.prior_widths import learned, relaxed
 from blase.pipeline.state import Start
 from blase.pipeline.summit import Summit
 
-_ITERATIONS, _TOLERANCE = 1, 0.0
-"""A pass need not converge while noise and prior widths are still on their way."""
+_ITERATIONS, _TOLERANCE = 3, 0.3
+"""A pass need not converge while noise and prior widths are still on their way; but with a single step, what
+they should be is judged by lines that lag behind them."""
 
 
 class Passes:
