@@ -29,16 +29,17 @@ they should be is judged by lines that lag behind them."""
 class Passes:
     """The way to where noise and prior widths stand still, or to the largest evidence before that."""
 
-    def __init__(self, attempts: Attempts) -> None:
+    def __init__(self, attempts: Attempts, max_iterations: int) -> None:
         self.settled = False
         self._attempts, self._summit = attempts, Summit(len(attempts.pixels))
+        self._iterations = min(max_iterations, _ITERATIONS)
         self._noise, self._stellar, self._telluric = Relaxation(), Relaxation(), Relaxation()
 
     def onward(self, state: Start, stage: str, checkpoint: Callable[[Start], None] | None) -> Start:
         """The state after one pass from `state`; `checkpoint` is told of the lines that it found."""
         attempts, summit = self._attempts, self._summit
         objective, solution = attempts.descend(
-            state, stage, max_iterations=_ITERATIONS, tolerance=_TOLERANCE, windows=FINE_WINDOWS
+            state, stage, max_iterations=self._iterations, tolerance=_TOLERANCE, windows=FINE_WINDOWS
         )
         here = replace(state, z=solution.z, damping=solution.damping)
         if checkpoint is not None:

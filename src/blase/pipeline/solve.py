@@ -94,7 +94,7 @@ def solve(
     state = start or Start.at_clone(pixels, settings)
     if state.z is None:
         state = approach(attempts, state, known=fixed or settings.regularisation.noise_inflation is not None)
-    passes = Passes(attempts)
+    passes = Passes(attempts, max_iterations)
     passes.settled, number = fixed, 0
     while not passes.settled and number < _PASSES:
         number += 1
