@@ -13,10 +13,9 @@ from blase.fit.normal_equations import NormalEquations
 from blase.fit.priors import LinePriorWidths
 from blase.pipeline.analysis import analyse
 from blase.pipeline.build import Settings, within_reach
-from blase.pipeline.fixed_point import Relaxation
 from blase.pipeline.options import freedom
 from blase.pipeline.prepare import Pixels, to_pixels
-from blase.pipeline.prior_widths import HYPERPRIOR_LINES, LARGEST_CHANGE, learned, relaxed
+from blase.pipeline.prior_widths import HYPERPRIOR_LINES, learned
 from blase.pipeline.solve import Solved, solve
 from blase.pipeline.state import Start
 from blase.simulation import Simulation
@@ -67,17 +66,6 @@ def test_wider_and_narrower_ones_are_less_likely(
     peak = 0.5 * (low - high) / (low - 2 * middle + high)  # of the parabola, in steps of ln(1.3)
     assert middle > max(low, high)
     assert abs(peak) * np.log(1.3) < 0.1
-
-
-def test_widths_that_creep_arrive_and_frozen_ones_stay_frozen() -> None:
-    """A fixed point at (0.2, 0.7, 0, 0.05), a third of the way left at a time, the last out of bounds."""
-    first, end = LinePriorWidths(0.3, 0.7, 0.0, 0.4), np.array([0.2, 0.7, 0.0, 0.05])
-    now, relaxation = first, Relaxation()
-    for _ in range(6):
-        rest = np.log(np.where(end > 0, now.array(), 1.0) / np.where(end > 0, end, 1.0))
-        wanted = LinePriorWidths(*(now.array() * np.exp(-rest / 3)))
-        now = relaxed(relaxation, "stellar", now, wanted, first)
-    np.testing.assert_allclose(now.array(), [0.2, 0.7, 0.0, 0.4 / LARGEST_CHANGE], rtol=0.01)
 
 
 def test_a_width_on_its_way_has_not_settled() -> None:

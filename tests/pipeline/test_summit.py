@@ -24,10 +24,10 @@ def walked(evidences: list[float], n_orders: int = 2) -> tuple[Summit, list[Star
         ([-900.0, -100.0], False, False, 1),
         ([-900.0, -100.0, -98.0], False, True, 2),
         ([-100.0, -104.0, -105.0, -103.0, -104.0], False, True, 0),  # less than what counts
-        ([-100.0, -120.0, -130.0], False, True, 0),
-        ([-100.0, -120.0, -130.0, -140.0], True, True, 0),
-        ([-100.0, -120.0, -130.0, -101.0, -120.0], False, True, 0),  # it comes back
-        ([-100.0, -120.0, -130.0, 0.0], False, False, 3),
+        ([-100.0, -120.0], False, True, 0),
+        ([-100.0, -120.0, -130.0], True, True, 0),
+        ([-100.0, -120.0, -101.0, -120.0], False, True, 0),  # it comes back
+        ([-100.0, -120.0, 0.0], False, False, 2),
         ([-100.0, float("nan"), -99.0], False, True, 2),
     ],
 )

@@ -21,6 +21,7 @@ from blase.fit.continuum_step import continuum_step
 from blase.fit.descent import Solution
 from blase.fit.jacobian import Jacobian, jacobian
 from blase.fit.line_columns import FINE_WINDOWS
+from blase.fit.local_descent import descend_locally
 from blase.fit.normal_equations import NormalEquations
 from blase.fit.objective import Objective, require_cpu
 from blase.fit.order_graphs import OrderGraphs
@@ -78,6 +79,7 @@ class _Descent:
         stretches: Stretches,
         damping: np.ndarray | None = None,
         windows: float = FINE_WINDOWS,
+        sweeps: int = 0,
     ) -> None:
         if not isinstance(objective.model, SpectrumModel):
             raise InputError(
@@ -87,7 +89,7 @@ class _Descent:
                 fix="use minimise_by_descent",
             )
         self.objective, self.model, self.stretches = objective, objective.model, stretches
-        self.windows = windows
+        self.windows, self.sweeps, self.swept = windows, sweeps, 0
         self.lower = objective.space.lower_bounds()
         self.z = np.maximum(start.numpy().copy(), self.lower)
         self.damping = np.full(stretches.count + 1, FIRST_DAMPING)
@@ -127,6 +129,29 @@ class _Descent:
         return float((residuals**2).sum() / weight) ** 0.5 if weight > 0 else math.nan
 
     def advance(self) -> None:
+        """Descend in every window, then linearise and step; no step is taken that does not lower the
+        objective.
+        """
+        self.sweep()
+        self.step()
+
+    def sweep(self) -> None:
+        """Descents in windows, the borders of which are elsewhere each time; stretches that lose go back."""
+        for _ in range(self.sweeps):
+            self.swept += 1
+            offset = 0.5 * (self.swept % 2)
+            trial = descend_locally(self.objective, self.z, self.here.residuals, offset=offset)
+            there, share = self._evaluate(trial), self.here.share
+            failed = share - there.share < -LEAST_SLACK
+            failed[-1] = False
+            if self._worth_mending(share - there.share, failed):
+                trial = np.where(failed[self.stretches.parameter], self.z, trial)
+                there = self._evaluate(trial)
+            if there.share.sum() >= share.sum():
+                return
+            self.z, self.here = trial, there
+
+    def step(self) -> None:
         """Linearise and step; nothing changes where no damping yields a decrease."""
         self.objective.space.store(self.model, torch.from_numpy(self.z))
         objective, self.normal = self.objective, None  # the old one makes room
@@ -251,6 +276,7 @@ def minimise_structured(
     tolerance: float = 1e-3,
     damping: np.ndarray | None = None,
     windows: float = FINE_WINDOWS,
+    sweeps: int = 0,
     progress: Progress | None = None,
 ) -> Solution:
     """Minimise `objective` over a `SpectrumModel` from `start` (size,); the model is left at the solution.
@@ -258,7 +284,8 @@ def minimise_structured(
     Stops when a step gains less than `tolerance` of the objective (where 0.5 is one standard deviation of one
     parameter), or when no damping yields a decrease. The objective never increases. `damping` may be that of
     an earlier solution of nearly the same problem, which knows how far each stretch can be trusted. `windows`
-    is the optical depth at which the curvature cuts lines off (the gradient never does).
+    is the optical depth at which the curvature cuts lines off (the gradient never does). Before every step of
+    the whole there are so many `sweeps` of descents in windows, which only a model with pixels knows.
 
     Raises
     ------
@@ -267,23 +294,16 @@ def minimise_structured(
     """
     require_cpu(objective)
     with threadpool_limits(1, user_api="blas"):  # threads only get in the way of a narrow band
-        return _minimise(objective, start, stretches, max_iterations, tolerance, damping, windows, progress)
+        stretches = stretches or Stretches.single(objective.data.flux.numel(), start.numel())
+        descent = _Descent(objective, start, stretches, damping, windows, sweeps)
+        return _minimise(descent, max_iterations, tolerance, progress)
 
 
 def _minimise(
-    objective: Objective[SpectrumModel],
-    start: Tensor,
-    stretches: Stretches | None,
-    max_iterations: int,
-    tolerance: float,
-    damping: np.ndarray | None,
-    windows: float,
-    progress: Progress | None,
+    descent: _Descent, max_iterations: int, tolerance: float, progress: Progress | None
 ) -> Solution:
-    stretches = stretches or Stretches.single(objective.data.flux.numel(), start.numel())
-    descent = _Descent(objective, start, stretches, damping, windows)
     history: list[dict[str, Any]] = []
-    enough, small = min(stretches.count, 2), 0  # of several stretches some may lose what others gain
+    enough, small = min(descent.stretches.count, 2), 0  # of several stretches some may lose what others gain
     converged, reason = False, f"{max_iterations} iterations were not enough"
     for iteration in range(1, max_iterations + 1):
         before = descent.value
@@ -297,7 +317,7 @@ def _minimise(
             converged, reason = True, f"the last step gained less than {tolerance:g} in ln(posterior)"
             break
     z = torch.from_numpy(descent.z)
-    objective.space.store(objective.model, z)
+    descent.objective.space.store(descent.model, z)
     return Solution(
         z,
         descent.value,

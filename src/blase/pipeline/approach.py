@@ -44,6 +44,7 @@ def approach(attempts: Attempts, state: Start, *, known: bool) -> Start:
             max_iterations=_ITERATIONS,
             tolerance=_TOLERANCE,
             windows=COARSE_WINDOWS,
+            sweeps=0,  # lines would make up for what is wrong with all of them
         )
         state = replace(current, z=solution.z, damping=solution.damping)
         left = _spread(attempts, objective, solution.z, inflation)

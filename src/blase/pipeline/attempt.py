@@ -23,6 +23,9 @@ from blase.pipeline.state import FloatArray, Start
 
 Progress = Callable[[dict[str, Any]], None]
 
+SWEEPS = 1
+"""Descents in windows before every step of all lines together."""
+
 
 def order_slices(pixels: list[Pixels]) -> list[slice]:
     """Where every order lies in the concatenated pixels."""
@@ -83,11 +86,19 @@ class Attempts:
         return objective_at(self.pixels, self.settings, state, self._grids)
 
     def descend(
-        self, state: Start, stage: str, *, max_iterations: int, tolerance: float, windows: float
+        self,
+        state: Start,
+        stage: str,
+        *,
+        max_iterations: int,
+        tolerance: float,
+        windows: float,
+        sweeps: int = SWEEPS,
     ) -> tuple[Objective[SpectrumModel], Solution]:
         """Minimise from `state`.
 
-        `tolerance` is the gain an order at which to stop, `windows` that of `jacobian`.
+        `tolerance` is the gain an order at which to stop, `windows` that of `jacobian`, `sweeps` those of
+        `minimise_structured`.
         """
         objective = self.objective_at(state)
         z = objective.space.pack(objective.model) if state.z is None else state.z
@@ -109,6 +120,7 @@ class Attempts:
             tolerance=tolerance * len(self.pixels),
             damping=state.damping,
             windows=windows,
+            sweeps=sweeps,
             progress=tell,
         )
 

@@ -15,13 +15,12 @@ from blase.fit.objective import Objective
 from blase.model.forward import SpectrumModel
 from blase.pipeline.analysis import Analysis, analyse_roughly
 from blase.pipeline.attempt import Attempts, deviations
-from blase.pipeline.fixed_point import Relaxation
 from blase.pipeline.outliers import enlargement, weights
-from blase.pipeline.prior_widths import learned, relaxed
+from blase.pipeline.prior_widths import learned
 from blase.pipeline.state import Start
 from blase.pipeline.summit import Summit
 
-_ITERATIONS, _TOLERANCE = 3, 0.3
+_ITERATIONS, _TOLERANCE = 2, 0.3
 """A pass need not converge while noise and prior widths are still on their way; but with a single step, what
 they should be is judged by lines that lag behind them."""
 
@@ -33,41 +32,27 @@ class Passes:
         self.settled = False
         self._attempts, self._summit = attempts, Summit(len(attempts.pixels))
         self._iterations = min(max_iterations, _ITERATIONS)
-        self._noise, self._stellar, self._telluric = Relaxation(), Relaxation(), Relaxation()
 
     def onward(self, state: Start, stage: str, checkpoint: Callable[[Start], None] | None) -> Start:
         """The state after one pass from `state`; `checkpoint` is told of the lines that it found."""
         attempts, summit = self._attempts, self._summit
         objective, solution = attempts.descend(
-            state, stage, max_iterations=self._iterations, tolerance=_TOLERANCE, windows=FINE_WINDOWS
+            state,
+            stage,
+            max_iterations=self._iterations,
+            tolerance=_TOLERANCE,
+            windows=FINE_WINDOWS,
         )
         here = replace(state, z=solution.z, damping=solution.damping)
         if checkpoint is not None:
             checkpoint(here)
         analysis = analyse_roughly(objective, solution)
         summit.consider(log_evidence(objective, solution.z, analysis.posterior.log_determinant), here)
-        if summit.is_behind and summit.state is not None:
-            self.settled = True
-            return summit.state
         found = _reconsidered(attempts, state, objective, solution, analysis)
-        self.settled = summit.is_level and found.settled(state)
-        if not self.settled:
-            found = self._further(state, found)
+        self.settled = summit.is_behind or (summit.is_level and found.settled(state))
+        if self.settled and summit.state is not None:
+            return summit.state
         return replace(found, z=_whitened_anew(objective, solution, attempts, found))
-
-    def _further(self, now: Start, wanted: Start) -> Start:
-        """What follows `now`, of which the fixed point asks to be `wanted`."""
-        settings, noise = self._attempts.settings, wanted.noise_inflation
-        if settings.regularisation.noise_inflation is None:
-            noise = np.maximum(self._noise.step(now.noise_inflation, noise), 1.0)
-        star = now.stellar_prior, wanted.stellar_prior, settings.stellar_prior
-        air = now.telluric_prior, wanted.telluric_prior, settings.telluric_prior
-        return replace(
-            wanted,
-            noise_inflation=noise,
-            stellar_prior=relaxed(self._stellar, "stellar", *star),
-            telluric_prior=relaxed(self._telluric, "telluric", *air),
-        )
 
 
 def _reconsidered(

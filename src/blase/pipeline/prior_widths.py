@@ -12,7 +12,6 @@ from blase.fit.evidence import Evidence
 from blase.fit.parameters import ParameterSpace
 from blase.fit.priors import LinePriorWidths
 from blase.pipeline.added_lines import OWN_PRIORS
-from blase.pipeline.fixed_point import Relaxation
 from blase.pipeline.options import LINE_CLASSES
 from blase.pipeline.regularisation import WIDEST, Regularisation
 
@@ -55,22 +54,6 @@ def learned(
         width = np.sqrt((now**2 * slope.departures + k * start**2) / (slope.determined + k))
         found[kind] = float(np.clip(width, *bounds(name, start)))
     return replace(widths, **found)
-
-
-def relaxed(
-    relaxation: Relaxation, origin: str, now: LinePriorWidths, wanted: LinePriorWidths, first: LinePriorWidths
-) -> LinePriorWidths:
-    """What follows the widths `now` of `origin`, of which the fixed point asks to be `wanted`.
-
-    Widths creep where the data determine each line poorly, however many lines there are. Those of frozen
-    classes stay zero.
-    """
-    before, after = now.array(), wanted.array()
-    some = before > 0
-    after[some] = relaxation.step(before[some], after[some])
-    names = [name for name, (of, _) in LINE_CLASSES.items() if of == origin]
-    low, high = np.transpose([bounds(n, f) for n, f in zip(names, first.array(), strict=True)])
-    return LinePriorWidths(*(float(width) for width in np.clip(after, low, high)))
 
 
 def bounds(name: str, first: float) -> tuple[float, float]:

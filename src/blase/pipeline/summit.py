@@ -11,7 +11,7 @@ import math
 
 from blase.pipeline.state import Start
 
-PATIENCE = 3
+PATIENCE = 2
 """Passes with a clearly smaller evidence after which the largest is behind."""
 CLEARLY = 3.0
 """Difference of ln(evidence) an order that counts: a factor of twenty."""
