@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from blase.containers.line_list import FLOOR_COLUMNS, LineList
 from blase.fit.equivalent_width import equivalent_width
-from blase.fit.jacobian import line_entries
+from blase.fit.line_assembly import line_entries
 from blase.fit.line_columns import LINE_PARAMETERS
 from blase.model.core_floor import FLOOR_PARAMETERS
 from blase.model.lines import VoigtLines

@@ -13,7 +13,8 @@ from scipy.sparse import coo_array
 
 from blase.constants import SPEED_OF_LIGHT
 from blase.containers.line_list import FLOOR_COLUMNS
-from blase.fit.jacobian import Jacobian, line_entries
+from blase.fit.jacobian import Jacobian
+from blase.fit.line_assembly import line_entries
 from blase.fit.line_blocks import FloatArray, IntArray
 from blase.fit.line_columns import LINE_PARAMETERS
 from blase.fit.order_columns import (
