@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from blase.cli.lines import Format
 from blase.cli.messages import say
 from blase.cli.options import QuietOption, VerboseOption
+from blase.cli.table_options import (
+    FitArgument,
+    FormatOption,
+    ReplaceTableOption,
+    TableOption,
+    give_table,
+)
 
 
 def covariance(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The output of blase fit or blase demo.")],
+    directory: FitArgument,
     names: Annotated[
         list[str] | None,
         typer.Argument(
@@ -25,14 +30,9 @@ def covariance(
     correlation: Annotated[
         bool, typer.Option("--correlation", help="Instead: correlations, from -1 to 1.")
     ] = False,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="File to write; printed if absent.")
-    ] = None,
-    format: Annotated[
-        Format | None,
-        typer.Option("--format", help="Format; by default that of FILE's suffix, else ecsv."),
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE where it exists.")] = False,
+    output: TableOption = None,
+    format: FormatOption = None,
+    overwrite: ReplaceTableOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -48,15 +48,9 @@ def covariance(
       blase covariance wasp69 S00012 S00013 --correlation -o blend.csv
     """  # noqa: D301
     from blase.results.read import read_result
-    from blase.results.table_formats import format_of, table_text, write_table
 
-    form = format_of(output, format)
     found = read_result(directory).covariance(*(names or ()))
-    table = found.table(correlation=correlation)
-    if output is None:
-        print(table_text(table, form), end="")
-    else:
-        write_table(table, output, form=form, overwrite=overwrite)
+    written = give_table(found.table(correlation=correlation), output, form=format, overwrite=overwrite)
     if not quiet:
         said = "correlations" if correlation else "covariances"
-        say(f"{said} of {len(table)} numbers" + (f" written: {output}" if output else ""))
+        say(f"{said} of {len(found.names)} numbers{written}")
