@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from blase.benchmark.compare import seconds_to_reach
 from blase.benchmark.exponent import fitted_exponent
 from blase.benchmark.memory import peak_memory
+from blase.benchmark.orders import order_setups
 from blase.benchmark.settings import Settings, quick
 from blase.benchmark.table import duration, markdown_table
 from blase.errors import InputError
@@ -55,6 +57,16 @@ def test_settings_survive_json() -> None:
     assert Settings.from_plain(plain | {"fractions": list(plain["fractions"])}) == settings
     with pytest.raises(InputError, match="epochs"):
         Settings(epochs=0)
+
+
+def test_orders_fit_into_the_template() -> None:
+    """As wide as those of HPF where there is room, side by side where there is not."""
+    for low, high, width in ((8052.0, 12_853.0, 0.0137), (8640.0, 8656.0, np.log(8656 / 8640) / 28)):
+        spans = [setup.wavelength_range for setup in order_setups(low, high, 28)]
+        assert len(spans) == 28 and low < spans[0][0] and spans[-1][1] < high
+        relative = np.array([np.log(b / a) for a, b in spans])
+        np.testing.assert_allclose(relative, min(width, relative[0]), rtol=1e-6)
+        assert relative[0] <= width and all(a[1] <= b[0] * (1 + 1e-9) for a, b in pairwise(spans))
 
 
 def test_table_is_padded() -> None:

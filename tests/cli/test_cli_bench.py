@@ -27,9 +27,14 @@ def test_bench_measures_and_writes_every_file(tmp_path: Path, capsys: pytest.Cap
     assert last["seconds"] == pytest.approx(pieces["clone"]["seconds"])
     assert all(0 < piece["memory_before_mb"] <= piece["memory_peak_mb"] for piece in pieces.values())
     assert pieces["fit"]["radial_velocity"]["value"] == pytest.approx(12.0, abs=1.5)
+    assert pieces["orders"]["n_orders"] == 2 and pieces["orders"]["n_pixels"] > 4000
+    assert pieces["orders"]["radial_velocity"]["value"] == pytest.approx(12.0, abs=1.5)
+    assert pieces["first_use"]["first_seconds"] > pieces["first_use"]["again_seconds"] > 0
     assert {"lines", "samples"} <= pieces["scaling"].keys()
     assert len(pieces["baseline_adam"]["history"]) == 2
-    assert "fit a simulated order" in (out / "bench.md").read_text()
+    shown = (out / "bench.md").read_text()
+    rows = ("clone a long template", "fit a simulated order", "fit 2 simulated orders together", "first use")
+    assert all(row in shown for row in (*rows, "value + gradient", "time to a residual", "n^", "peak memory"))
     assert (out / "bench.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -185,3 +185,12 @@ def test_departures_have_columns_where_the_common_resolving_power_is_held(make_s
     space = ParameterSpace(scene.model, {name: scene.space.priors[name]})
     found = jacobian(scene.model, scene.objective.data, space).to_dense()
     np.testing.assert_allclose(found, columns(scene)[:, scene.space.slices[name]], rtol=1e-12)
+
+
+@pytest.mark.parametrize("case", ["slow", "airglow in two orders", "floors in two orders"])
+def test_rows_times_a_factor(case, make_scene):
+    scene = make_scene(**CASES[case])
+    derivative = jacobian(scene.model, scene.objective.data, scene.space)
+    factor = np.random.default_rng(2).uniform(0.5, 2.0, derivative.n_pixels)
+    expected = factor[:, None] * derivative.to_dense()
+    np.testing.assert_allclose(derivative.weighted(factor).to_dense(), expected, rtol=1e-14)

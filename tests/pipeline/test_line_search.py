@@ -281,7 +281,8 @@ def test_search_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
 
 def test_search_finds_places_and_strengths(lacking: tuple[list[Pixels], Settings, Solved]) -> None:
     pixels, settings, solved = lacking
-    found = missing_lines(pixels, settings, solved)
+    derivative = jacobian(solved.model, solved.objective.data, solved.normal_space)
+    found = missing_lines(pixels, settings, solved, derivative)
     np.testing.assert_allclose(found.lines.centre, comb().centre[[27, 33]], atol=0.06)
     assert found.lines.is_added.all() and (found.log_bayes_factor > 3).all()
     ratio = found.strength * found.lines.strength / comb().strength[[27, 33]]

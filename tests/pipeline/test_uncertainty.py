@@ -10,6 +10,7 @@ from scipy.stats import norm
 
 from blase.cloning import Clone
 from blase.containers import EchelleSpectrum
+from blase.fit.data_space import DataSpace
 from blase.fit.equivalent_width import equivalent_width
 from blase.fit.jacobian import jacobian
 from blase.fit.line_columns import LINE_PARAMETERS
@@ -150,7 +151,9 @@ def test_template_against_the_dense_covariance(solved: Solved, covariance: np.nd
                         parameter.copy_(values[name.removeprefix("star.lines.")])
                 slopes[:, where.start + k] = (sides[0] - sides[1]) / (2 * step)
     expected = np.sqrt(np.einsum("ni,ij,nj->n", slopes, covariance, slopes))
-    found = template_errors(solved, wavelength, spectrum())
+    objective = solved.objective
+    system = DataSpace(jacobian(objective.model, objective.data, objective.space))
+    found = template_errors(solved, system, wavelength, spectrum())
     even = np.arange(0, 41, 2)  # the others are interpolated, over more than a template's step here
     np.testing.assert_allclose(found[even], expected[even], rtol=0.01, atol=2e-4)
 

@@ -20,6 +20,9 @@ Profile = Callable[..., Tensor]
 
 EXACT_BATCH = 64
 """Lines whose exact profiles are held in memory at once: autograd keeps some sixty arrays of each window."""
+PLAIN_BATCH = 1500
+"""Lines whose pseudo-Voigt profiles are held at once where there are many thousands, which costs that a
+gradient computes them twice."""
 
 
 def pseudo_voigt_profile(x: Tensor, *, sigma: Tensor, gamma: Tensor) -> Tensor:

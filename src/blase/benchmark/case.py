@@ -18,7 +18,7 @@ from blase.templates.template import Template
 
 
 class Case:
-    """A folder with `settings.json`, `template.npz` and, once it is made, the clone."""
+    """A folder with `settings.json`, `template.npz`, the clone once there is one, and a long case."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -41,9 +41,15 @@ class Case:
                 expected="a spectrum, which is cloned",
                 fix="give a spectrum with --star, or embedded:star",
             )
+        folder.mkdir(exist_ok=True)
         np.savez(folder / "template.npz", wavelength=template.wavelength, normalised=template.normalised)
         (folder / "settings.json").write_text(to_text(settings.plain()), encoding="utf-8")
         return cls(folder)
+
+    @property
+    def long(self) -> Case:
+        """The same of the long template."""
+        return Case(self.folder / "long")
 
     def template(self) -> Template:
         """The template, native and normalised."""

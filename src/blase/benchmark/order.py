@@ -18,15 +18,15 @@ WIDEST = 100.0
 RADIAL_VELOCITY, VSINI = 12.0, 5.0
 _PIXELS_PER_ANGSTROM = 20.0
 _FEWEST_PIXELS = 200
-_REACH = 50.0
-"""The simulated star has lines this far beyond its order [Angstrom], the atmosphere `_AIR_REACH`."""
-_AIR_REACH = 3.0
+REACH = 50.0
+"""The simulated star has lines this far beyond its order [Angstrom], the atmosphere `AIR_REACH`."""
+AIR_REACH = 3.0
 
 
 def fit_tiny_order() -> None:
     """A fit of a second, after which everything that a fit needs is compiled and loaded."""
     span = (8640.0, 8650.0)
-    star, air = clone_template(_embedded("star", span, _AIR_REACH)), _atmosphere(span)
+    star, air = clone_template(embedded("star", span, AIR_REACH)), atmosphere(span)
     simulation = _simulate(star.lines, None if air is None else air.lines, span)
     fit_spectrum(simulation.spectrum, star=star, telluric=air, folds=0, curve=False)
 
@@ -41,7 +41,7 @@ def fit_order(case: Case) -> dict[str, Any]:
     """Simulate an order of the clone's star behind an embedded atmosphere and fit it, errors included."""
     star = case.clone()
     span = order_range(*star.wavelength_range)
-    air = _atmosphere(span)
+    air = atmosphere(span)
     simulation = _simulate(star.lines, None if air is None else air.lines, span)
     start = time.perf_counter()
     result = fit_spectrum(simulation.spectrum, star=star, telluric=air, folds=0, curve=False)
@@ -56,22 +56,23 @@ def fit_order(case: Case) -> dict[str, Any]:
     }
 
 
-def _embedded(kind: str, span: tuple[float, float], reach: float) -> LineTemplate:
+def embedded(kind: str, span: tuple[float, float], reach: float) -> LineTemplate:
+    """Embedded lines of the `span` and `reach` Angstrom beyond."""
     lines = embedded_lines(kind, wavelength_range=(span[0] - reach, span[1] + reach))
     return LineTemplate(f"embedded:{kind}", lines)
 
 
-def _atmosphere(span: tuple[float, float]) -> Clone | None:
+def atmosphere(span: tuple[float, float]) -> Clone | None:
     """The embedded atmosphere of the order; None where it has no lines."""
-    if not (LIMITS[0] <= span[0] - _AIR_REACH and span[1] + _AIR_REACH <= LIMITS[1]):
+    if not (LIMITS[0] <= span[0] - AIR_REACH and span[1] + AIR_REACH <= LIMITS[1]):
         return None
-    lines = _embedded("telluric", span, _AIR_REACH)
+    lines = embedded("telluric", span, AIR_REACH)
     return clone_template(lines, kind="telluric") if len(lines) else None
 
 
 def _simulate(star: LineList, air: LineList | None, span: tuple[float, float]) -> Simulation:
     return simulate_observation(
-        star.in_range(span[0] - _REACH, span[1] + _REACH),
+        star.in_range(span[0] - REACH, span[1] + REACH),
         air,
         wavelength_range=span,
         radial_velocity=RADIAL_VELOCITY,

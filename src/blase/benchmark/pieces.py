@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from blase.benchmark.adam import LEARNING_RATE, minimise_with_adam
-from blase.benchmark.baseline import EXACT_BATCH, FixedWindows, exact_windows
+from blase.benchmark.baseline import EXACT_BATCH, PLAIN_BATCH, FixedWindows, exact_windows
 from blase.benchmark.case import Case
+from blase.benchmark.first_use import measure_first_use
 from blase.benchmark.native import NativeMisfit, OpticalDepth, our_optical_depth
 from blase.benchmark.order import fit_order
+from blase.benchmark.orders import fit_orders
 from blase.benchmark.scaling import measure_scaling
 from blase.benchmark.timing import median_seconds
 from blase.cloning import clone_template
@@ -84,6 +86,19 @@ def baseline_adam(case: Case) -> dict[str, Any]:
     }
 
 
+def long_gradient(case: Case) -> dict[str, Any]:
+    """The gradient of the clone of the long template."""
+    return gradient(case.long)
+
+
+def long_baseline_gradient(case: Case) -> dict[str, Any]:
+    """The same with pseudo-Voigt profiles in fixed windows, as many lines at a time as memory allows."""
+    wavelength, _ = case.long.tensors()
+    centre = voigt_lines(case.long.lines()).centre
+    windows = FixedWindows(wavelength, centre, window=case.settings.window, batch=PLAIN_BATCH)
+    return _gradient(case.long, windows, 1) | {"lines_at_once": PLAIN_BATCH}
+
+
 PIECES: dict[str, Piece] = {
     "clone": clone,
     "gradient": gradient,
@@ -92,5 +107,10 @@ PIECES: dict[str, Piece] = {
     "baseline_adam": baseline_adam,
     "fit": fit_order,
     "scaling": measure_scaling,
+    "long_clone": lambda case: clone(case.long),
+    "long_gradient": long_gradient,
+    "long_baseline_gradient": long_baseline_gradient,
+    "orders": lambda case: fit_orders(case.long),
+    "first_use": measure_first_use,
 }
-"""In the order in which they are run; the first makes the clone that most others need."""
+"""In the order in which they are run; `clone` and `long_clone` make the clones that others need."""

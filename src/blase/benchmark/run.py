@@ -29,6 +29,7 @@ def run_benchmark(
     machine = describe_machine()  # now, so that its load is that of others
     with tempfile.TemporaryDirectory(prefix="blase-bench-") as name:
         case = Case.create(Path(name), settings, wavelength_file=wavelength_file)
+        Case.create(case.folder / "long", settings.of_long, wavelength_file=wavelength_file)
         pieces = {}
         for number, piece in enumerate(PIECES, start=1):
             if progress is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from blase.errors import InputError
@@ -16,6 +16,8 @@ class Settings:
     ----------
     star : template file, or `embedded:star`.
     wavelength_range : part of it [vacuum Angstrom].
+    long_star, long_range : template, and part of it, whose clone is a long job; orders are simulated of it.
+    n_orders : of the spectrum that is fitted as a whole, each of 2048 pixels as in HPF.
     epochs : steps of Adam that the baseline takes.
     repeats : evaluations of which the median is taken.
     fractions : of the lines, or of the range, at which the scaling is measured.
@@ -24,7 +26,10 @@ class Settings:
 
     star: str = "embedded:star"
     wavelength_range: tuple[float, float] = (8600.0, 8900.0)
-    epochs: int = 20
+    long_star: str = "embedded:star"
+    long_range: tuple[float, float] = (8052.0, 12_853.0)
+    n_orders: int = 28
+    epochs: int = 100
     repeats: int = 7
     fractions: tuple[float, ...] = (0.125, 0.25, 0.5, 1.0)
     window: int = 6000
@@ -35,8 +40,13 @@ class Settings:
                 "the number of epochs is out of range",
                 value=self.epochs,
                 expected="1 or more",
-                fix="pass --epochs 20, for instance",
+                fix="pass --epochs 100, for instance",
             )
+
+    @property
+    def of_long(self) -> Settings:
+        """The same of the long template."""
+        return replace(self, star=self.long_star, wavelength_range=self.long_range)
 
     def plain(self) -> dict[str, Any]:
         """The settings as JSON types."""
@@ -45,7 +55,7 @@ class Settings:
     @classmethod
     def from_plain(cls, values: dict[str, Any]) -> Settings:
         """The settings that `plain` gave."""
-        tuples = {name: tuple(values[name]) for name in ("wavelength_range", "fractions")}
+        tuples = {name: tuple(values[name]) for name in ("wavelength_range", "long_range", "fractions")}
         return cls(**values | tuples)
 
 
@@ -54,6 +64,9 @@ def quick(*, star: str, wavelength_range: tuple[float, float], epochs: int) -> S
     return Settings(
         star=star,
         wavelength_range=wavelength_range,
+        long_star=star,
+        long_range=wavelength_range,
+        n_orders=2,
         epochs=epochs,
         repeats=3,
         fractions=(0.25, 0.5, 1.0),

@@ -10,7 +10,9 @@ _RANGE = (8640.0, 8645.0)
 
 
 def warm_up(piece: str) -> None:
-    """Clone something tiny, and fit something tiny before the piece that fits."""
+    """Clone something tiny, and fit something tiny before the pieces that fit."""
+    if piece == "first_use":
+        return
     clone_template(embedded_template("star", wavelength_range=_RANGE))
-    if piece == "fit":
+    if piece in ("fit", "orders"):
         fit_tiny_order()

@@ -34,7 +34,14 @@ def bench(
     wavelength_file: WavelengthFileOption = None,
     epochs: Annotated[
         int, typer.Option("--epochs", min=1, metavar="N", help="Steps of Adam that the baseline takes.")
-    ] = 20,
+    ] = 100,
+    long_star: Annotated[
+        str, typer.Option("--long-star", metavar="FILE", help="Template of the long clone and of the orders.")
+    ] = "embedded:star",
+    long_wavelength: Annotated[
+        tuple[float, float],
+        typer.Option("--long-wavelength", metavar="LO HI", help="Part of it, vacuum Angstrom."),
+    ] = (8052.0, 12_853.0),
     quick: Annotated[
         bool, typer.Option("--quick", help="Everything once and small; the numbers mean little.")
     ] = False,
@@ -43,14 +50,14 @@ def bench(
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Time cloning, gradients and a fit, with their memory, beside windows of a fixed size.
+    """Time clones, gradients, fits and compilation, with their memory, beside windows of a fixed size.
 
     \b
     Example:
       blase bench -o bench-output
     """  # noqa: D301
-    span = parse_range(wavelength)
-    assert span is not None
+    span, long_span = parse_range(wavelength), parse_range(long_wavelength)
+    assert span is not None and long_span is not None
     from blase.containers.atomic import check_output
 
     if output is not None:
@@ -63,10 +70,15 @@ def bench(
     from blase.benchmark.table import to_markdown
     from blase.containers.json_text import to_line
 
-    make = quick_settings if quick else Settings
+    if quick:
+        settings = quick_settings(star=star, wavelength_range=span, epochs=epochs)
+    else:
+        settings = Settings(
+            star=star, wavelength_range=span, long_star=long_star, long_range=long_span, epochs=epochs
+        )
     with show_progress(quiet=quiet, verbose=verbose) as listener:
         numbers = run_benchmark(
-            make(star=star, wavelength_range=span, epochs=epochs),
+            settings,
             wavelength_file=wavelength_file,
             progress=listener,
         )

@@ -25,23 +25,18 @@ from blase.cli.air_options import (
 )
 from blase.cli.messages import NOT_CONVERGED, say
 from blase.cli.options import (
-    BervOption,
-    FrameOption,
-    InstrumentOption,
     JsonOption,
-    MediumOption,
+    OrderOption,
     QuietOption,
-    ResolvingPowerOption,
-    SkyOption,
     VerboseOption,
     WavelengthOption,
-    WavelengthUnitOption,
     parse_orders,
     parse_range,
-    parse_resolving_power,
 )
+from blase.cli.reader_options import ReaderOptions, reads_spectrum
 
 
+@reads_spectrum
 def correct(
     spectrum: Annotated[Path, typer.Argument(metavar="SPECTRUM", help="The observed spectrum.")],
     output: FileOption,
@@ -51,10 +46,7 @@ def correct(
             "--star", metavar="hot|CLONE", help="A hot star (black body and hydrogen), or a stellar clone."
         ),
     ] = "hot",
-    order: Annotated[
-        str | None,
-        typer.Option("--order", metavar="ROWS", help="Rows as shown by blase info, such as 3,5-8."),
-    ] = None,
+    order: OrderOption = None,
     wavelength: WavelengthOption = None,
     site: SiteOption = None,
     altitude: AltitudeOption = None,
@@ -87,13 +79,8 @@ def correct(
         Path | None,
         typer.Option("--template", metavar="FILE", help="Also write the air as fitted, to be cloned."),
     ] = None,
-    instrument: InstrumentOption = None,
-    sky: SkyOption = "none",
-    wavelength_unit: WavelengthUnitOption = None,
-    medium: MediumOption = None,
-    frame: FrameOption = None,
-    berv: BervOption = None,
-    resolving_power: ResolvingPowerOption = None,
+    *,
+    reader: ReaderOptions,
     overwrite: ReplaceOption = False,
     json: JsonOption = False,
     verbose: VerboseOption = False,
@@ -106,7 +93,7 @@ def correct(
       blase correct Goldilocks_20210517.spectra.fits --site het --pwv 5 --airmass 1.2 \\
         --order 1,10-11,27 --line-list hitran/ -o corrected.fits
     """  # noqa: D301
-    span, rows, power = parse_range(wavelength), parse_orders(order), parse_resolving_power(resolving_power)
+    span, rows = parse_range(wavelength), parse_orders(order)
     check_file(output, overwrite=overwrite)
     if template is not None:
         check_file(template, overwrite=overwrite)
@@ -114,19 +101,9 @@ def correct(
     from blase.atmosphere.conditions import Conditions
     from blase.atmosphere.correct import correct_spectrum
     from blase.atmosphere.corrected_file import summary, write_correction, write_fitted_air
-    from blase.instruments import read_spectrum
 
     conditions = Conditions(height, temperature, pressure, humidity, pwv, airmass)
-    observed = read_spectrum(
-        spectrum,
-        instrument=instrument,
-        wavelength_unit=wavelength_unit,
-        medium=medium,
-        frame=frame,
-        berv=berv,
-        resolving_power=power,
-        sky=sky,
-    )
+    observed = reader.read(spectrum)
     observed = observed if rows is None else observed.select(rows)
     observed = observed if span is None else observed.crop(*span)
     correction = correct_spectrum(

@@ -12,21 +12,15 @@ from blase.cli.components import load_component, refuse_without, template_range
 from blase.cli.decisions import decision_lines
 from blase.cli.messages import NOT_CONVERGED, say
 from blase.cli.options import (
-    BervOption,
-    ColumnOption,
     DeviceOption,
     DownloadOption,
-    FrameOption,
-    InstrumentOption,
     JsonOption,
     LogOption,
-    MediumOption,
+    OrderOption,
     OutputOption,
     OverwriteOption,
     QuietOption,
-    ResolvingPowerOption,
     SeedOption,
-    SkyOption,
     TeffOption,
     TelluricMediumOption,
     TelluricUnitOption,
@@ -35,13 +29,10 @@ from blase.cli.options import (
     VerboseOption,
     WavelengthFileOption,
     WavelengthOption,
-    WavelengthUnitOption,
     check_distinct,
-    parse_columns,
     parse_fixed,
     parse_orders,
     parse_range,
-    parse_resolving_power,
     parse_template_resolving_power,
     parse_wavelength_correction,
 )
@@ -56,11 +47,13 @@ from blase.cli.prior_options import (
 )
 from blase.cli.progress import both, show_progress
 from blase.cli.progress_log import log_progress
+from blase.cli.reader_options import ReaderOptions, reads_spectrum
 from blase.cli.summary_text import fit_lines, read_summary
 from blase.cli.time_left import Plan, with_time_left
 from blase.cli.timing import StageClock
 
 
+@reads_spectrum
 def fit(
     spectrum: Annotated[Path, typer.Argument(metavar="SPECTRUM", help="The observed spectrum.")],
     star: Annotated[
@@ -74,19 +67,10 @@ def fit(
         str | None,
         typer.Option("--telluric", metavar="CLONE|TEMPLATE", help="Telluric clone directory or template."),
     ] = None,
-    order: Annotated[
-        str | None,
-        typer.Option("--order", metavar="ROWS", help="Rows as shown by blase info, such as 3,5-8."),
-    ] = None,
+    order: OrderOption = None,
     wavelength: WavelengthOption = None,
-    instrument: InstrumentOption = None,
-    column: ColumnOption = None,
-    sky: SkyOption = "none",
-    wavelength_unit: WavelengthUnitOption = None,
-    medium: MediumOption = None,
-    frame: FrameOption = None,
-    berv: BervOption = None,
-    resolving_power: ResolvingPowerOption = None,
+    *,
+    reader: ReaderOptions,
     template_resolving_power: Annotated[
         str | None,
         typer.Option(
@@ -181,14 +165,12 @@ def fit(
     clock = StageClock()
     span = parse_range(wavelength)
     rows = parse_orders(order)
-    power = parse_resolving_power(resolving_power)
     star_power = parse_template_resolving_power(template_resolving_power, "--template-resolving-power")
     telluric_power = parse_template_resolving_power(telluric_resolving_power, "--telluric-resolving-power")
     fixed = parse_fixed(fix)
     check_distinct(fixed, free)
     correction = parse_wavelength_correction(wavelength_correction)
     shapes, widths = parse_priors(prior), parse_prior_widths(prior_width)
-    columns = parse_columns(column)
     if telluric is None:
         refuse_without(
             "--telluric",
@@ -205,7 +187,6 @@ def fit(
     check_output(output, overwrite=overwrite)
     check_resume(checkpoint, resume=resume)
 
-    from blase.instruments import read_spectrum
     from blase.pipeline import fit_spectrum
     from blase.results.files import write_result
 
@@ -217,17 +198,7 @@ def fit(
             plan = Plan(folds=folds, curve=curve, search=new_lines)
             listen = both(clock.event, with_time_left(plan, both(listener, logged)))
             listen({"stage": "read", "message": str(spectrum)})
-            observed = read_spectrum(
-                spectrum,
-                instrument=instrument,
-                wavelength_unit=wavelength_unit,
-                medium=medium,
-                frame=frame,
-                berv=berv,
-                resolving_power=power,
-                columns=columns,
-                sky=sky,
-            )
+            observed = reader.read(spectrum)
             reach = template_range(observed, rows, span)
             stellar = load_component(
                 star,
@@ -256,7 +227,7 @@ def fit(
                 telluric=atmosphere,
                 orders=rows,
                 wavelength_range=span,
-                resolving_power=power,
+                resolving_power=reader.resolving_power,
                 rv_guess=rv_guess,
                 fix=fixed,
                 free=free or None,

@@ -9,32 +9,17 @@ from typing import Annotated, Any
 import typer
 
 from blase.cli.options import (
-    BervOption,
-    ColumnOption,
-    FrameOption,
-    InstrumentOption,
     JsonOption,
-    MediumOption,
     QuietOption,
-    ResolvingPowerOption,
-    SkyOption,
     VerboseOption,
-    WavelengthUnitOption,
-    parse_columns,
-    parse_resolving_power,
 )
+from blase.cli.reader_options import ReaderOptions, reads_spectrum
 
 
+@reads_spectrum
 def info(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The spectrum.")],
-    instrument: InstrumentOption = None,
-    column: ColumnOption = None,
-    sky: SkyOption = "none",
-    wavelength_unit: WavelengthUnitOption = None,
-    medium: MediumOption = None,
-    frame: FrameOption = None,
-    berv: BervOption = None,
-    resolving_power: ResolvingPowerOption = None,
+    reader: ReaderOptions,
     json: JsonOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
@@ -45,22 +30,7 @@ def info(
     Example:
       blase info Slope-20190224.optimal.fits
     """  # noqa: D301
-    power = parse_resolving_power(resolving_power)
-    columns = parse_columns(column)
-
-    from blase.instruments import read_spectrum
-
-    spectrum = read_spectrum(
-        file,
-        instrument=instrument,
-        wavelength_unit=wavelength_unit,
-        medium=medium,
-        frame=frame,
-        berv=berv,
-        resolving_power=power,
-        columns=columns,
-        sky=sky,
-    )
+    spectrum = reader.read(file)
     if json:
         from blase.containers.json_text import to_line
 

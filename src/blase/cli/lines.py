@@ -9,24 +9,25 @@ import typer
 
 from blase.cli.messages import say
 from blase.cli.options import QuietOption, TeffOption, VerboseOption, WavelengthOption, parse_range
+from blase.cli.table_options import (
+    FitArgument,
+    FormatOption,
+    ReplaceTableOption,
+    TableOption,
+    give_table,
+)
 
 if TYPE_CHECKING:
     from astropy.table import QTable
 
-Format = Literal["ecsv", "csv", "fits", "votable"]
 Origin = Literal["stellar", "telluric"]
 Status = Literal["cloned", "added", "dropped"]
 
 
 def lines(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The output of blase fit or blase demo.")],
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="File to write; printed if absent.")
-    ] = None,
-    format: Annotated[
-        Format | None,
-        typer.Option("--format", help="Format; by default that of FILE's suffix, else ecsv."),
-    ] = None,
+    directory: FitArgument,
+    output: TableOption = None,
+    format: FormatOption = None,
     wavelength: WavelengthOption = None,
     detection: Annotated[
         float | None,
@@ -64,7 +65,7 @@ def lines(
         bool,
         typer.Option("--theory", help="Instead: stretches where the theoretical template is wrong."),
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE where it exists.")] = False,
+    overwrite: ReplaceTableOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -79,7 +80,6 @@ def lines(
     span = parse_range(wavelength)
     _refuse_mixtures(theory=theory, line_list=line_list, species=species, teff=teff)
     from blase.results.read import read_result
-    from blase.results.table_formats import format_of, table_text, write_table
 
     result = read_result(directory)
     if theory:
@@ -104,14 +104,9 @@ def lines(
             species=species,
             blends=blends,
         )
-    form = format_of(output, format)
-    if output is None:
-        print(table_text(table, form), end="")
-    else:
-        write_table(table, output, form=form, overwrite=overwrite)
+    written = give_table(table, output, form=format, overwrite=overwrite)
     if not quiet:
-        said = "stretches of the template" if theory else "lines"
-        say(f"{len(table)} {said}" + (f" written: {output}" if output else ""))
+        say(f"{len(table)} {'stretches of the template' if theory else 'lines'}{written}")
 
 
 def _named(table: QTable, line_list: Path, *, tolerance: float, teff: float | None) -> QTable:

@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 from blase.cli.bench import bench
 from blase.cli.clone import clone
 from blase.cli.correct import correct
+from blase.cli.covariance import covariance
 from blase.cli.demo import demo
 from blase.cli.doctor import doctor
 from blase.cli.fit import fit
@@ -49,7 +50,7 @@ app = typer.Typer(
     "130 interrupted.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for command in (clone, fit, prepare, telluric, correct, demo, info, lines, plot, bench, doctor):
+for command in (clone, fit, prepare, telluric, correct, demo, info, lines, covariance, plot, bench, doctor):
     app.command()(command)
 app.add_typer(templates, name="templates")
 

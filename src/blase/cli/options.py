@@ -204,6 +204,10 @@ WavelengthOption = Annotated[
     tuple[float, float] | None,
     typer.Option("--wavelength", metavar="LO HI", help="Range, vacuum Angstrom in the file's frame."),
 ]
+OrderOption = Annotated[
+    str | None,
+    typer.Option("--order", metavar="ROWS", help="Rows as shown by blase info, such as 3,5-8."),
+]
 WavelengthUnitOption = Annotated[
     str | None,
     typer.Option(

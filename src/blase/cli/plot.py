@@ -9,6 +9,7 @@ import typer
 
 from blase.cli.messages import say
 from blase.cli.options import QuietOption, VerboseOption, WavelengthOption, parse_range
+from blase.cli.table_options import FitArgument
 from blase.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ SUFFIXES = (".pdf", ".png", ".svg")
 
 
 def plot(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The output of blase fit or blase demo.")],
+    directory: FitArgument,
     what: Annotated[What, typer.Argument(help="What to draw.")] = "spectrum",
     output: Annotated[
         Path | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,40 +11,31 @@ import typer
 from blase.cli.air_options import FileOption, ReplaceOption, check_file
 from blase.cli.info import info_lines
 from blase.cli.messages import say
+from blase.cli.options import Frame as FrameName
 from blase.cli.options import (
-    BervOption,
-    ColumnOption,
-    FrameOption,
-    InstrumentOption,
     JsonOption,
-    MediumOption,
+    OrderOption,
     QuietOption,
-    ResolvingPowerOption,
-    SkyOption,
     VerboseOption,
     WavelengthOption,
-    WavelengthUnitOption,
-    parse_columns,
     parse_masks,
     parse_orders,
     parse_range,
-    parse_resolving_power,
 )
-from blase.cli.options import Frame as FrameName
+from blase.cli.reader_options import ReaderOptions, reads_spectrum
 from blase.errors import InputError
 
 
+@reads_spectrum
 def prepare(
     spectra: Annotated[
         list[Path], typer.Argument(metavar="SPECTRUM...", help="The spectrum; several exposures are stacked.")
     ],
     output: FileOption,
-    order: Annotated[
-        str | None,
-        typer.Option("--order", metavar="ROWS", help="Rows to keep, as shown by blase info, such as 3,5-8."),
-    ] = None,
+    order: OrderOption = None,
     wavelength: WavelengthOption = None,
-    sky: SkyOption = "none",
+    *,
+    reader: ReaderOptions,
     sky_scale: Annotated[
         float,
         typer.Option("--sky-scale", metavar="K", help="Throughput of the science fibre over the sky fibre."),
@@ -75,13 +67,6 @@ def prepare(
     eprv: Annotated[
         bool, typer.Option("--eprv", help="Write the EPRV standard, level 2, instead of blasé's tables.")
     ] = False,
-    instrument: InstrumentOption = None,
-    column: ColumnOption = None,
-    wavelength_unit: WavelengthUnitOption = None,
-    medium: MediumOption = None,
-    frame: FrameOption = None,
-    berv: BervOption = None,
-    resolving_power: ResolvingPowerOption = None,
     overwrite: ReplaceOption = False,
     json: JsonOption = False,
     verbose: VerboseOption = False,
@@ -96,9 +81,8 @@ def prepare(
       blase prepare Slope-20190224.optimal.fits --sky subtract --trim 8 --cosmic-rays 8 -o clean.fits
       blase prepare night1.fits night2.fits --order 3-5 -o stacked.fits
     """  # noqa: D301
-    power, columns = parse_resolving_power(resolving_power), parse_columns(column)
     check_file(output, overwrite=overwrite)
-    if sky == "none" and sky_scale != 1.0:
+    if reader.sky == "none" and sky_scale != 1.0:
         raise InputError(
             "--sky-scale means nothing without --sky subtract",
             value=sky_scale,
@@ -107,27 +91,15 @@ def prepare(
         )
     rows, span, masks = parse_orders(order), parse_range(wavelength), parse_masks(mask)
     from blase import preprocess
-    from blase.instruments import read_spectrum, write_eprv, write_prepared
+    from blase.instruments import write_eprv, write_prepared
 
-    read = [
-        read_spectrum(
-            path,
-            instrument=instrument,
-            wavelength_unit=wavelength_unit,
-            medium=medium,
-            frame=frame,
-            berv=berv,
-            resolving_power=power,
-            columns=columns,
-        )
-        for path in spectra
-    ]
+    read = [replace(reader, sky="none").read(path) for path in spectra]
     done = preprocess.prepare(
         read,
         preprocess.Steps(
             orders=rows,
             wavelength_range=span,
-            sky_scale=sky_scale if sky == "subtract" else None,
+            sky_scale=sky_scale if reader.sky == "subtract" else None,
             trim=trim,
             masks=masks,
             uncertainty_window=estimate_uncertainty,

@@ -48,8 +48,11 @@ def order_lines(orders: Sequence[Mapping[str, Any]]) -> list[str]:
         lines.append(f"{'resolving power of orders':<30}{min(powers):.7g} to {max(powers):.7g}")
     corrections = [c for order in orders if (c := order.get("wavelength_correction"))]
     for k, degree in enumerate(corrections[0]["degree"] if corrections else []):
-        values = [c["value"][k] for c in corrections]
-        lines.append(f"{f'wavelength correction, P{degree}':<30}{min(values):.3g} to {max(values):.3g} km/s")
+        values, errors = ([c[part][k] for c in corrections] for part in ("value", "error"))
+        lines.append(
+            f"{f'wavelength correction, P{degree}':<30}{min(values):.3g} to {max(values):.3g} km/s, "
+            f"errors {min(errors):.2g} to {max(errors):.2g}"
+        )
     return lines
 
 

@@ -26,6 +26,7 @@ OUTPUT_FILES = frozenset(
         "spectrum.fits",
         "template.fits",
         "model.safetensors",
+        "covariance.safetensors",
         "clone.safetensors",
         "report.html",
         "bench.json",

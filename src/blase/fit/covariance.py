@@ -7,6 +7,7 @@ the columns of J are needed, and K is banded but for the few columns that every 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -82,9 +83,12 @@ class Covariance:
                     expected=f"integers from 0 to {size - 1}",
                     fix="take entries from the slices of the parameter space",
                 )
+        out = np.zeros((first.size, second.size))
         with threadpool_limits(1, user_api="blas"):
-            parts = [self._some(first, second[k : k + AT_ONCE]) for k in range(0, second.size, AT_ONCE)]
-        return np.hstack(parts) if parts else np.zeros((first.size, 0))
+            for i, j in product(range(0, first.size, AT_ONCE), range(0, second.size, AT_ONCE)):
+                here = slice(i, i + AT_ONCE), slice(j, j + AT_ONCE)
+                out[here] = self._some(first[here[0]], second[here[1]])
+        return out
 
     def _some(self, first: IntArray, second: IntArray) -> FloatArray:
         """The covariance (k, l); what is dense comes from its own inverse, where nothing cancels."""

@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 from blase.fit.arrow import Arrow
 from blase.fit.band import inverse_in_band, solve_band
 from blase.fit.data_space import DataSpace, Piece
-from blase.fit.jacobian import line_entries
+from blase.fit.line_assembly import line_entries
 from blase.fit.line_blocks import FloatArray, IntArray
 from blase.fit.line_columns import (
     FINE_WINDOWS,

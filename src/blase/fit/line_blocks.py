@@ -46,6 +46,10 @@ class LineBlocks:
         """The blocks with every value squared."""
         return replace(self, values=self.values**2)
 
+    def times(self, factor: FloatArray) -> LineBlocks:
+        """The blocks with every row times its `factor` (n_pixels,)."""
+        return replace(self, values=_times(self.first, self.length, self.offset, self.values, factor))
+
     def weights(self, of_entry: FloatArray) -> FloatArray:
         """(n_lines, 4) values of a vector over z (size,) at every column, zero where it is frozen."""
         return np.where(self.entry >= 0, of_entry[self.entry], 0.0)
@@ -74,6 +78,17 @@ def _copy(offset, values, index, to_offset, to_values):  # type: ignore[no-untyp
     for i in range(index.size):
         j = index[i]
         to_values[to_offset[i] : to_offset[i + 1]] = values[offset[j] : offset[j + 1]]
+
+
+@njit(cache=True, nogil=True)
+def _times(first, length, offset, values, factor):  # type: ignore[no-untyped-def]
+    out = np.empty_like(values)
+    for j in range(first.size):
+        for k in range(4):
+            for i in range(length[j]):
+                at = offset[j] + k * length[j] + i
+                out[at] = values[at] * factor[first[j] + i]
+    return out
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")

@@ -26,7 +26,7 @@ import numpy as np
 from torch import Tensor
 
 from blase.fit.data_space import Posterior
-from blase.fit.jacobian import line_entries
+from blase.fit.line_assembly import line_entries
 from blase.fit.line_blocks import FloatArray
 from blase.fit.objective import Objective
 from blase.fit.parameters import ParameterSpace

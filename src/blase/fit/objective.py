@@ -6,6 +6,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -23,6 +24,12 @@ class Data:
     flux: Tensor
     sigma: Tensor
     used: Tensor  # bool
+
+    @property
+    def weight(self) -> np.ndarray:
+        """1 / sigma (n_pixels,), zero where a pixel is not used."""
+        used = self.used.numpy()
+        return np.asarray(used / np.where(used, self.sigma.numpy(), 1.0))
 
     def to(self, device: torch.device | str) -> Data:
         """The same data on another device."""

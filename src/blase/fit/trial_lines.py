@@ -20,15 +20,16 @@ import numpy as np
 import torch
 from scipy.special import log_ndtr
 
+from blase.fit.absorbers import Absorber
 from blase.fit.arrow import Arrow
 from blase.fit.band import inverse_in_band, reach_of_runs, solve_band
 from blase.fit.data_space import DataSpace, Piece, line_projections, quadratic_forms
-from blase.fit.jacobian import Absorber, View, line_blocks, pixel_order
 from blase.fit.light_path import detector_path, order_spectra, stellar_path
+from blase.fit.line_assembly import line_blocks
 from blase.fit.line_blocks import FloatArray, IntArray, LineBlocks
 from blase.fit.line_columns import FINE_WINDOWS, line_slopes
-from blase.fit.line_response import pixel_runs
 from blase.fit.objective import Data
+from blase.fit.views import View, pixel_order
 from blase.functional.parallel import map_all
 from blase.functional.reach import reaching
 from blase.model.forward import SpectrumModel
@@ -92,8 +93,6 @@ def _columns(model: SpectrumModel, data: Data, lines: VoigtLines) -> LineBlocks:
     assert model.star is not None
     absorber = Absorber("star", lines, model.star.radial_velocity, 0)
     rank, _, slices = pixel_order(list(model.orders))
-    used = data.used.numpy()
-    weight = used / np.where(used, data.sigma.numpy(), 1.0)
     seen = {k: v.numpy() for k, v in lines.observed(absorber.velocity, torch.arange(len(lines))).items()}
 
     def view(order) -> list[View]:  # type: ignore[no-untyped-def]
@@ -105,11 +104,11 @@ def _columns(model: SpectrumModel, data: Data, lines: VoigtLines) -> LineBlocks:
             reaching(order.grid.array, **seen),
             windows=FINE_WINDOWS,
         )
-        return [View(absorber, path, slopes, *pixel_runs(path.start, path.taps, slopes.lo, slopes.hi))]
+        return [View.along(path, absorber, slopes)]
 
     entry = np.zeros((len(lines), 4), dtype=np.int64)
     views = map_all(view, list(model.orders))
-    return line_blocks(views, entry, np.ones((len(lines), 4)), rank, slices, weight)
+    return line_blocks(views, entry, np.ones((len(lines), 4)), rank, slices, data.weight)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from blase.cloning.clone import Clone
 from blase.constants import SPEED_OF_LIGHT
 from blase.containers.metadata import Metadata
+from blase.fit.data_space import DataSpace
 from blase.fit.evidence import log_evidence
 from blase.functional.continuum import legendre_basis
 from blase.functional.doppler import compose_velocities, doppler_factor
@@ -90,11 +91,11 @@ def order_fits(solved: Solved, pixels: list[Pixels], flux_unit: str) -> tuple[Or
     return tuple(out)
 
 
-def stellar_template(solved: Solved, pixels: list[Pixels]) -> QTable:
+def stellar_template(solved: Solved, system: DataSpace, pixels: list[Pixels]) -> QTable:
     """Super-resolution star: rest frame, vacuum, unrotated and unblurred, grid uniform in ln(wavelength).
 
     `uncertainty` is the standard error of `normalised`, between orders that of the prior; `continuum` is that
-    of the observation without the blaze, NaN between orders.
+    of the observation without the blaze, NaN between orders; `system` is the linearised model.
     """
     star = solved.model.star
     assert star is not None
@@ -108,7 +109,7 @@ def stellar_template(solved: Solved, pixels: list[Pixels]) -> QTable:
     table = QTable()
     table["wavelength"] = grid.array * u.AA
     table["normalised"] = spectrum
-    table["uncertainty"] = template_errors(solved, grid.array, spectrum)
+    table["uncertainty"] = template_errors(solved, system, grid.array, spectrum)
     table["continuum"] = _continuum(solved, pixels, grid.array * factor)
     table.meta["comment"] = (
         "rest frame, vacuum, before rotation and line spread; continuum of the observation"

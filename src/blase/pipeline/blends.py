@@ -25,7 +25,6 @@ from scipy.special import voigt_profile
 from blase.constants import SPEED_OF_LIGHT
 from blase.fit.covariance import Covariance
 from blase.fit.data_space import DataSpace
-from blase.fit.jacobian import jacobian
 from blase.fit.line_columns import LINE_PARAMETERS
 from blase.fit.pair_covariance import pair_covariance
 from blase.model.lines import VoigtLines
@@ -51,9 +50,11 @@ class Blend:
     error: float
 
 
-def unresolved_blends(solved: Solved) -> list[Blend]:
-    """Blends of the star and of the atmosphere, each by itself, in order of wavelength."""
-    system = DataSpace(jacobian(solved.model, solved.objective.data, solved.normal_space))
+def unresolved_blends(solved: Solved, system: DataSpace) -> list[Blend]:
+    """Blends of the star and of the atmosphere, each by itself, in order of wavelength.
+
+    `system` is the linearised model at the solution.
+    """
     known, drafts = Covariance(system), []
     for prefix, part in (("star", solved.model.star), ("atmosphere", solved.model.atmosphere)):
         where = solved.normal_space.slices.get(f"{prefix}.lines.log_strength")

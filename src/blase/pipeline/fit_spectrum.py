@@ -13,6 +13,8 @@ from blase.adapters import as_spectrum
 from blase.containers import EchelleSpectrum
 from blase.containers.metadata import Metadata
 from blase.errors import InputError
+from blase.fit.data_space import DataSpace
+from blase.fit.jacobian import jacobian
 from blase.pipeline.airglow import away_from, chosen_airglow
 from blase.pipeline.airglow_table import airglow_table
 from blase.pipeline.assemble import fit_summary, order_fits, stellar_template, strained_parameters
@@ -26,6 +28,7 @@ from blase.pipeline.first_velocity import first_velocity
 from blase.pipeline.heldout import heldout_models
 from blase.pipeline.line_search import Searched, search_lines
 from blase.pipeline.line_table import line_table
+from blase.pipeline.linearise import linearised_fit
 from blase.pipeline.log import FitLog
 from blase.pipeline.options import Freedom, freedom, require_within
 from blase.pipeline.order_freedom import Asked, choose_correction, parse_correction, require_several
@@ -275,16 +278,19 @@ def fit_spectrum(
     summary["n_lines"] |= searched.counts
     summary["line_search"] = searched.describe if new_lines else None
     summary["airglow"] = airglow_table(solved, sky, pixels, wind)
-    blends = unresolved_blends(solved)
+    derivative = jacobian(solved.model, solved.objective.data, solved.normal_space)
+    system = DataSpace(derivative)
+    blends = unresolved_blends(solved, system)
     lines = line_table(solved, settings.star, settings.telluric, pixels, dropped=dropped, blends=blends)
     summary["blends"] = described(blends, lines)
     result = FitResult(
         summary=summary | {"regularisation_curve": along, "outliers": outliers, "seed": seed},
         lines=lines,
         orders=order_fits(solved, pixels, metadata.flux_unit),
-        template=stellar_template(solved, pixels),
+        template=stellar_template(solved, system, pixels),
         state={name: tensor.detach() for name, tensor in solved.model.state_dict().items()},
         convergence=solved.history,
+        linearised=linearised_fit(solved, derivative, pixels, metadata.flux_unit, lines),
     )
     log.done("assemble")
     summary = result.summary

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from blase.containers.line_list import FLOOR_COLUMNS, LineList
 from blase.fit.equivalent_width import equivalent_width
-from blase.fit.jacobian import line_entries
+from blase.fit.line_assembly import line_entries
 from blase.fit.line_columns import LINE_PARAMETERS
 from blase.model.core_floor import FLOOR_PARAMETERS
 from blase.model.lines import VoigtLines
@@ -31,24 +31,25 @@ def floor_columns(solved: Solved, prefix: str, lines: VoigtLines, cloned: LineLi
     }
     if lines.floors is None:
         return out
-    some, levels = lines.floors.index.numpy(), _levels(lines)
+    some, levels = lines.floors.index.numpy(), floor_levels(lines)
     variance, (entry, width) = solved.posterior.variance, _entries(solved, prefix, len(levels["core_floor"]))
     deviation = np.where(entry >= 0, np.sqrt(variance[entry]) * width, 0.0)
     for k, name in enumerate(FLOOR_COLUMNS):
         out[name][some] = levels[name]
-        out[f"{name}_error"][some] = deviation[:, k] * _per_parameter(name, levels[name])
+        out[f"{name}_error"][some] = deviation[:, k] * slope_of_level(name, levels[name])
         out[f"{name}_cloned"][some] = cloned.floors()[name]
     return out
 
 
-def _levels(lines: VoigtLines) -> dict[str, FloatArray]:
+def floor_levels(lines: VoigtLines) -> dict[str, FloatArray]:
+    """Levels (n_floored,) of the floors by their column."""
     assert lines.floors is not None
     with torch.no_grad():
         levels = lines.floors.levels(torch.arange(len(lines.floors)))
     return {name: value.numpy() for name, value in levels.items()}
 
 
-def _per_parameter(name: str, level: FloatArray) -> FloatArray:
+def slope_of_level(name: str, level: FloatArray) -> FloatArray:
     """Derivative of a level by what the fit moves: its logit, or its logarithm."""
     return level * (1 - level) if name in ("core_floor", "wing_floor") else level
 
@@ -67,7 +68,20 @@ def floored_widths(
     covariances.
     """
     assert lines.floors is not None
-    some, levels = lines.floors.index.numpy(), _levels(lines)
+    width, slopes = floored_width_slopes(lines, rest)
+    covariance = _covariances(solved, prefix, len(lines), lines.floors.index.numpy())
+    variance = np.einsum("nk,nkl,nl->n", slopes, covariance, slopes)
+    return width, np.sqrt(variance.clip(min=0))
+
+
+def floored_width_slopes(lines: VoigtLines, rest: dict[str, FloatArray]) -> tuple[FloatArray, FloatArray]:
+    """Equivalent widths (n_floored,) of lines with floors and their derivatives (n_floored, 7).
+
+    Those are by ln strength, ln sigma, ln gamma and by the parameters of the floors; `rest` as in
+    `floored_widths`.
+    """
+    assert lines.floors is not None
+    some, levels = lines.floors.index.numpy(), floor_levels(lines)
     strength, sigma, gamma = (rest[name][some] for name in ("strength", "sigma", "gamma"))
 
     def width(moved: int | None = None, by: float = 0.0) -> FloatArray:
@@ -77,12 +91,8 @@ def floored_widths(
         a, s, g = (p * np.exp(d) for p, d in zip((strength, sigma, gamma), step[:3], strict=True))
         return equivalent_width(a, sigma=s, gamma=g, floors=floors)
 
-    slopes = np.stack(
-        [(width(k, _STEP) - width(k, -_STEP)) / (2 * _STEP) for k in range(3 + len(FLOOR_COLUMNS))], axis=1
-    )
-    covariance = _covariances(solved, prefix, len(lines), some)
-    variance = np.einsum("nk,nkl,nl->n", slopes, covariance, slopes)
-    return width(), np.sqrt(variance.clip(min=0))
+    slopes = [(width(k, _STEP) - width(k, -_STEP)) / (2 * _STEP) for k in range(3 + len(FLOOR_COLUMNS))]
+    return width(), np.stack(slopes, axis=1)
 
 
 def _moved(name: str, level: FloatArray, by: float) -> FloatArray:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from blase.fit.jacobian import jacobian
+from blase.fit.jacobian import Jacobian, jacobian
 from blase.fit.line_presence import Presence, line_presence
 from blase.pipeline.attempt import Progress, objective_at
 from blase.pipeline.build import Settings
@@ -145,18 +145,20 @@ def search_lines(
 
 def _plan(pixels: list[Pixels], here: Searched, most: int, *, only_less: bool) -> _Plan:
     """What to change: at `most` so many lines fewer, and what is missing unless `only_less`."""
-    missing = missing_lines(pixels, here.settings, here.solved)
-    return _Plan(~_superfluous(here, most), missing.none() if only_less else missing)
+    solved = here.solved
+    derivative = jacobian(solved.model, solved.objective.data, solved.normal_space)
+    missing = missing_lines(pixels, here.settings, solved, derivative)
+    return _Plan(~_superfluous(here, derivative, most), missing.none() if only_less else missing)
 
 
-def _superfluous(here: Searched, most: int) -> BoolArray:
+def _superfluous(here: Searched, derivative: Jacobian, most: int) -> BoolArray:
     """Lines (n_lines,) of the star that the fit is better without, none within a resolution element of
     another: of two that do the same work one has to stay.
     """
     lines, found = here.settings.star.lines, here.presence
     needed = np.where(here.added, LEAST_GAIN, -LEAST_GAIN)
     idle = (found.gain < needed) & (here.added | (found.significance < VANISHED))
-    idle &= _effects(here.solved) < UNSEEN
+    idle &= _effects(here.solved, derivative) < UNSEEN
     out = np.zeros(len(lines), dtype=bool)
     element = lines.centre / here.settings.resolving_power
     for j in np.flatnonzero(idle)[np.argsort((found.gain - needed)[idle])]:
@@ -165,10 +167,10 @@ def _superfluous(here: Searched, most: int) -> BoolArray:
     return out
 
 
-def _effects(solved: Solved) -> FloatArray:
+def _effects(solved: Solved, derivative: Jacobian) -> FloatArray:
     """Chi-square (n_lines,) that the absorption of every line of the star makes by itself, to first order."""
-    space, name = solved.objective.space, "star.lines.log_strength"
-    power = jacobian(solved.model, solved.objective.data, space).power().sum(axis=0)
+    space, name = solved.normal_space, "star.lines.log_strength"
+    power = derivative.power().sum(axis=0)
     return np.asarray(power[space.slices[name]] / space.priors[name].width.numpy() ** 2)
 
 

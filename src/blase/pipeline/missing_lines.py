@@ -29,7 +29,7 @@ from scipy.special import logsumexp
 from blase.constants import SPEED_OF_LIGHT
 from blase.containers.line_list import LineList
 from blase.fit.data_space import DataSpace
-from blase.fit.jacobian import jacobian
+from blase.fit.jacobian import Jacobian
 from blase.fit.objective import Data
 from blase.fit.trial_lines import Trial, likely_strength, log_bayes_factor, trial_lines
 from blase.functional.doppler import doppler_factor
@@ -83,8 +83,8 @@ class Missing:
         return replace(self, lines=self.lines.take(slice(0, 0)), strength=empty, log_bayes_factor=empty)
 
 
-def missing_lines(pixels: list[Pixels], settings: Settings, solved: Solved) -> Missing:
-    """Lines of the star that `solved` lacks, in order of wavelength."""
+def missing_lines(pixels: list[Pixels], settings: Settings, solved: Solved, derivative: Jacobian) -> Missing:
+    """Lines of the star that `solved`, whose Jacobian is `derivative`, lacks, in order of wavelength."""
     objective, model = solved.objective, solved.model
     star = model.star
     assert star is not None
@@ -92,7 +92,7 @@ def missing_lines(pixels: list[Pixels], settings: Settings, solved: Solved) -> M
     full = Data(
         objective.data.flux, objective.data.sigma * torch.from_numpy(easy / enlarged), objective.data.used
     )
-    system = DataSpace(jacobian(model, full, solved.normal_space))
+    system = DataSpace(derivative.weighted(enlarged / easy))
     with torch.no_grad():
         residuals = objective.residuals(solved.solution.z).numpy() * enlarged / easy
     observed = _places(pixels, solved)

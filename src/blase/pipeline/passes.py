@@ -26,10 +26,13 @@ they should be is judged by lines that lag behind them."""
 
 
 class Passes:
-    """The way to where noise and prior widths stand still, or to the largest evidence before that."""
+    """The way to where noise and prior widths stand still, or to the largest evidence before that.
 
-    def __init__(self, attempts: Attempts, max_iterations: int) -> None:
-        self.settled = False
+    It is at its end from the beginning where they are `settled`.
+    """
+
+    def __init__(self, attempts: Attempts, max_iterations: int, *, settled: bool) -> None:
+        self.settled = settled
         self._attempts, self._summit = attempts, Summit(len(attempts.pixels))
         self._iterations = min(max_iterations, _ITERATIONS)
 

@@ -94,8 +94,7 @@ def solve(
     state = start or Start.at_clone(pixels, settings)
     if state.z is None:
         state = approach(attempts, state, known=fixed or settings.regularisation.noise_inflation is not None)
-    passes = Passes(attempts, max_iterations)
-    passes.settled, number = fixed, 0
+    passes, number = Passes(attempts, max_iterations, settled=fixed), 0
     while not passes.settled and number < _PASSES:
         number += 1
         state = passes.onward(state, f"{stage}, pass {number}", checkpoint)

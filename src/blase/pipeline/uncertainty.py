@@ -13,7 +13,6 @@ from scipy.stats import truncnorm
 from blase.fit.data_space import DataSpace
 from blase.fit.depth_variance import depth_variance
 from blase.fit.equivalent_width import equivalent_width
-from blase.fit.jacobian import jacobian
 from blase.fit.line_columns import LINE_PARAMETERS
 from blase.pipeline.solve import Solved
 
@@ -128,8 +127,17 @@ def equivalent_width_errors(
 ) -> FloatArray:
     """Standard errors (n,) of the equivalent widths of lines, to first order.
 
-    `covariance` (n, 4, 4) as from `line_covariances`; the rest as `equivalent_width`, in one unit. The width
-    is homogeneous of degree one in all three, which gives the derivative by sigma from the other two (Euler).
+    `covariance` (n, 4, 4) as from `line_covariances`; the rest as `equivalent_width`, in one unit.
+    """
+    slope = equivalent_width_slopes(strength, sigma=sigma, gamma=gamma)
+    return np.asarray(np.sqrt(np.einsum("nk,nkl,nl->n", slope, covariance, slope).clip(min=0)))
+
+
+def equivalent_width_slopes(strength: FloatArray, *, sigma: FloatArray, gamma: FloatArray) -> FloatArray:
+    """Derivatives (n, 4) of the equivalent widths of lines by `LINE_PARAMETERS`, all in one unit.
+
+    The width is homogeneous of degree one in all three, which gives the derivative by sigma from the other
+    two (Euler).
     """
 
     def width(a: float, g: float) -> FloatArray:
@@ -138,19 +146,19 @@ def equivalent_width_errors(
     by_strength = (width(_STEP, 0) - width(-_STEP, 0)) / (2 * _STEP)
     by_gamma = (width(0, _STEP) - width(0, -_STEP)) / (2 * _STEP)
     by_sigma = width(0, 0) - by_strength - by_gamma
-    slope = np.stack([np.zeros_like(by_sigma), by_strength, by_sigma, by_gamma], axis=1)
-    return np.asarray(np.sqrt(np.einsum("nk,nkl,nl->n", slope, covariance, slope).clip(min=0)))
+    return np.stack([np.zeros_like(by_sigma), by_strength, by_sigma, by_gamma], axis=1)
 
 
-def template_errors(solved: Solved, wavelength: FloatArray, spectrum: FloatArray) -> FloatArray:
+def template_errors(
+    solved: Solved, system: DataSpace, wavelength: FloatArray, spectrum: FloatArray
+) -> FloatArray:
     """Standard errors (n,) of the star's `spectrum` exp(-tau) on `wavelength`, rest frame, to first order.
 
-    The linearised model is made again instead of being held from the fit: it is large, and quickly made.
+    `system` is the linearised model at the solution.
     """
-    objective, space, star = solved.objective, solved.normal_space, solved.model.star
+    star = solved.model.star
     assert star is not None
     some = np.append(np.arange(0, wavelength.size - 1, _EVERY), wavelength.size - 1)
-    system = DataSpace(jacobian(objective.model, objective.data, space))
     at = wavelength[some]
-    variance = depth_variance(system, space, star.lines, at, dense=solved.posterior.dense)
+    variance = depth_variance(system, solved.normal_space, star.lines, at, dense=solved.posterior.dense)
     return np.asarray(spectrum * np.interp(wavelength, at, np.sqrt(variance)))

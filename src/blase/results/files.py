@@ -12,6 +12,7 @@ from astropy.table import QTable
 from blase.containers.atomic import atomic_directory, check_output
 from blase.containers.json_text import to_text
 from blase.results.fits_tables import write_spectrum, write_template
+from blase.results.linearised import COVARIANCE
 from blase.results.report import draw_figures, render
 from blase.results.result import FitResult
 
@@ -42,6 +43,8 @@ def write_result(
         write_spectrum(result, folder / "spectrum.fits")
         write_template(result.template, folder / "template.fits")
         write_state(result.state, folder / "model.safetensors")
+        if result.linearised is not None:
+            result.linearised.write(folder / COVARIANCE)
         figures = draw_figures(result)
         if late_summary is not None:
             result = replace(result, summary={**result.summary, **late_summary()})

@@ -11,6 +11,7 @@ from astropy.io import fits
 from astropy.table import QTable
 
 from blase.errors import InputError
+from blase.results.linearised import COVARIANCE, LinearisedFit
 from blase.results.result import FitResult, OrderFit
 
 _NEEDED = ("summary.json", "lines.ecsv", "spectrum.fits", "template.fits", "model.safetensors")
@@ -20,7 +21,8 @@ _ARRAYS = ("flux", "uncertainty", "model", "star", "telluric", "continuum", "tel
 def read_result(directory: str | Path) -> FitResult:
     """The fit in `directory`, as `blase fit` or :meth:`FitResult.write` left it.
 
-    `convergence` is empty, since the steps of the solver are shown in the report only.
+    `convergence` is empty, since the steps of the solver are shown in the report only. Where the file of the
+    covariances was removed, `linearised` is None.
 
     Raises
     ------
@@ -52,6 +54,7 @@ def read_result(directory: str | Path) -> FitResult:
 def _read(folder: Path) -> FitResult:
     from safetensors.torch import load
 
+    linearised = folder / COVARIANCE
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     return FitResult(
         summary=summary,
@@ -59,6 +62,7 @@ def _read(folder: Path) -> FitResult:
         orders=_orders(folder / "spectrum.fits"),
         template=_template(folder / "template.fits"),
         state=load((folder / "model.safetensors").read_bytes()),
+        linearised=LinearisedFit.read(linearised) if linearised.is_file() else None,
     )
 
 

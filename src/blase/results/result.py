@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
+    from blase.results.covariance import ParameterCovariance
+    from blase.results.linearised import LinearisedFit
+
 
 LEAST_TRANSMISSION = 0.05
 """Blurred transmission below which the telluric-free spectrum is masked."""
@@ -75,7 +78,8 @@ class FitResult:
 
     `summary` is the content of `summary.json`; `lines` the table of `lines.ecsv`; `template` the
     super-resolution stellar template; `state` the tensors of `model.safetensors`; `convergence` one
-    dictionary per solver iteration (`stage`, `iteration`, `objective`, `residual_rms`).
+    dictionary per solver iteration (`stage`, `iteration`, `objective`, `residual_rms`); `linearised` what
+    covariances are made of, None where its file is gone.
     """
 
     summary: dict[str, Any]
@@ -84,6 +88,7 @@ class FitResult:
     template: QTable
     state: dict[str, Tensor]
     convergence: list[dict[str, Any]] = field(default_factory=list)
+    linearised: LinearisedFit | None = None
 
     @property
     def converged(self) -> bool:
@@ -101,6 +106,15 @@ class FitResult:
         """Standard errors of `parameters`; those that have none (held, or an upper limit) are left out."""
         entries = {k: v for k, v in self.summary.items() if isinstance(v, dict) and "unit" in v}
         return {k: v["error"] * u.Unit(v["unit"]) for k, v in entries.items() if v["error"] is not None}
+
+    def covariance(self, *names: str) -> ParameterCovariance:
+        """Covariance of numbers of the fit, as in `covariance("radial_velocity", "S00012")`.
+
+        Without names it is that of all that do not belong to a single line; see `blase.results.covariance`.
+        """
+        from blase.results.covariance import covariance_of
+
+        return covariance_of(self, names)
 
     @classmethod
     def read(cls, directory: str | Path) -> FitResult:
