@@ -205,5 +205,6 @@ def _resolving_power(values: dict[str, Any]) -> Any:
         20_000.0,
         keywords.number(values, _SLIT),
         0.2,
-        "CRIRES default (Kaeufl et al. 2004, Proc. SPIE 5492, 1218)",
+        'CRIRES default, 100,000 behind 0.2" (CRIRES User Manual, VLT-MAN-ESO-14500-3486, '
+        "manualzilla.com/doc/5741869; Kaeufl et al. 2004, Proc. SPIE 5492, 1218)",
     )
