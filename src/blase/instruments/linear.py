@@ -100,7 +100,8 @@ def linear_axis(values: Any, n_pixels: int) -> FloatArray:
         raise KeyError("no CRVAL1 and CDELT1")
     axis = start + step * (np.arange(1.0, n_pixels + 1) - (keywords.number(values, "CRPIX1") or 1.0))
     logarithmic = keywords.number(values, "DC-FLAG") == 1 or "LOG" in str(values.get("CTYPE1", "")).upper()
-    return 10.0**axis if logarithmic else axis
+    with np.errstate(over="ignore"):  # of a damaged header; the container refuses such wavelengths
+        return 10.0**axis if logarithmic else axis
 
 
 def _spectra(hdus: fits.HDUList, path: Path) -> tuple[dict[str, Any], list[int | None], str, str]:
