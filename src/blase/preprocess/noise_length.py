@@ -30,6 +30,10 @@ _LOWEST, _HIGHEST = 0.1, 0.49
 """Frequencies looked at: above the slope that was taken off, and below the very last."""
 _STAR = 0.1
 """Share of the power that may be the star's where the noise is measured."""
+_FALL = 0.12
+"""Range of frequencies in which a sharp filter falls to nothing."""
+_IGNORED = 0.05
+"""Share of the power below which it hardly counts."""
 _FINE = np.linspace(0.0, 0.5, 501)
 _REFERENCE = 2
 """The frequency, by its number, whose power is the star's."""
@@ -59,9 +63,7 @@ def measured_noise_length(order: Order, *, resolving_power: float) -> NoiseLengt
     That takes twenty stretches of 64 unmasked samples, and frequencies at which the power of the star, which
     falls as the line-spread function lets it, is below a tenth.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(order.mask, np.nan, order.flux / order.uncertainty)
-    power = _power(ratio)
+    power = _power(np.where(order.mask, np.nan, order.flux), order.uncertainty)
     if power is None:
         return None
     step = float(np.median(np.diff(order.wavelength) / order.wavelength[1:])) * SPEED_OF_LIGHT
@@ -77,14 +79,22 @@ def measured_noise_length(order: Order, *, resolving_power: float) -> NoiseLengt
     return min((_linear(power, used), _sharp(power, used)), key=lambda fit: fit[0])[1]
 
 
-def _power(flux: FloatArray) -> FloatArray | None:
-    """Median power (n_frequencies,) of half-overlapping stretches without a gap, None of too few."""
+def _power(flux: FloatArray, uncertainty: FloatArray) -> FloatArray | None:
+    """Median power (n_frequencies,) of half-overlapping stretches without a gap, in units of the stated noise
+    of each; None of too few.
+    """
     window = np.hanning(_SEGMENT)
     x = np.arange(_SEGMENT) - 0.5 * (_SEGMENT - 1)
-    starts = np.lib.stride_tricks.sliding_window_view(flux, _SEGMENT)[:: _SEGMENT // 2]
-    whole = starts[np.isfinite(starts).all(axis=1)]
-    if len(whole) < _FEWEST_SEGMENTS:
+    if len(flux) < _SEGMENT:
         return None
+    stretches, errors = (
+        np.lib.stride_tricks.sliding_window_view(array, _SEGMENT)[:: _SEGMENT // 2]
+        for array in (flux, uncertainty)
+    )
+    complete = np.isfinite(stretches).all(axis=1)
+    if complete.sum() < _FEWEST_SEGMENTS:
+        return None
+    whole = stretches[complete] / np.median(errors[complete], axis=1, keepdims=True)
     flat = whole - whole.mean(axis=1, keepdims=True)
     flat = flat - (flat @ x / (x @ x))[:, None] * x
     spectra = np.abs(np.fft.rfft(flat * window, axis=1)) ** 2 / np.sum(window**2)
@@ -92,30 +102,29 @@ def _power(flux: FloatArray) -> FloatArray | None:
 
 
 def _linear(power: FloatArray, used: NDArray[np.bool_]) -> tuple[float, NoiseLength]:
-    """Scatter of ln S about sinc^4, and the noise length, of the pixel width that fits best."""
+    """Misfit of sinc^4 and the noise length, of the pixel width that fits best."""
     fits = []
     for width in np.arange(0.0, 4.0, 0.02):
-        law = np.sinc(width * _FREQUENCIES) ** 4 + 1e-4
-        length = 1.0 / float(np.mean(np.sinc(width * _FINE) ** 4))
-        fits.append((_scatter(power[used] / law[used]), length))
-    scatter, length = min(fits)
-    return scatter, NoiseLength(length, "linear interpolation")
+        misfit = _misfit(power[used], np.sinc(width * _FREQUENCIES[used]) ** 4)
+        fits.append((misfit, 1.0 / float(np.mean(np.sinc(width * _FINE) ** 4))))
+    misfit, length = min(fits)
+    return misfit, NoiseLength(length, "linear interpolation")
 
 
 def _sharp(power: FloatArray, used: NDArray[np.bool_]) -> tuple[float, NoiseLength]:
-    """The same about one level below a frequency and another, lower one above."""
+    """The same of one level up to a frequency, and a range above in which it falls to nothing."""
     fits = []
-    for last in np.flatnonzero(used)[2:-2]:
-        below = used & (np.arange(power.size) <= last)
-        above = used & ~below
-        level, rest = np.exp(np.log(power[below]).mean()), np.exp(np.log(power[above]).mean())
-        law = np.where(below, level, rest)
-        share = (last + 0.5) / (power.size - 1)
-        mean = share * level + (1.0 - share) * rest
-        fits.append((_scatter(power[used] / law[used]), max(float(level / mean), 1.0)))
-    scatter, length = min(fits)
-    return scatter, NoiseLength(length, "a sharp filter")
+    for edge in np.arange(0.2, 0.52, 0.01):
+        fall = np.clip((edge - _FREQUENCIES) / _FALL + 1.0, 0.0, 1.0) ** 2
+        length = 1.0 / float(np.mean(np.clip((edge - _FINE) / _FALL + 1.0, 0.0, 1.0) ** 2))
+        fits.append((_misfit(power[used], fall[used]), length))
+    misfit, length = min(fits)
+    return misfit, NoiseLength(length, "a sharp filter")
 
 
-def _scatter(ratio: FloatArray) -> float:
-    return float(np.std(np.log(ratio)))
+def _misfit(power: FloatArray, law: FloatArray) -> float:
+    """Scatter of the logarithm of `power` about the best multiple of `law`, what is below 5 % left out."""
+    levels = np.median(power[law > 0.5 * law.max()]) * np.geomspace(0.4, 2.5, 31)[:, None]
+    floor = _IGNORED * power.max()
+    deviation = np.log((power + floor) / (levels * law + floor))
+    return float(np.min(np.mean(deviation**2, axis=1)))

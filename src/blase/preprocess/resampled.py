@@ -17,7 +17,7 @@ FLAGGED = (
     "resampled by the pipeline: neighbouring samples share noise, and how many could not be measured from "
     "the flux, so that errors of a fit are smaller than they should be"
 )
-_INDEPENDENT = 1.1
+_INDEPENDENT = 1.2
 """Noise lengths below this are those of independent samples, within the error of their measurement."""
 
 
