@@ -16,6 +16,8 @@ from blase.errors import InputError
 from blase.instruments import read_spectrum, write_prepared
 
 N = 120
+LENGTHS = {"e2ds": 1200}
+"""Pixels of the layouts that have not N of them."""
 RNG = np.random.default_rng(3)
 DATE = {"DATE-OBS": "2021-05-01T00:00:00", "EXPTIME": 10.0, "OBJECT": "x", "RA": 10.0, "DEC": 5.0}
 
@@ -180,6 +182,32 @@ def apstar():
     return fits.HDUList([primary(logarithmic), *(fits.ImageHDU(a) for a in arrays)])
 
 
+def e2ds():
+    """Wavelengths as polynomials of the pixel in the header, one for each order; longer than a CCF."""
+    cards = {"INSTRUME": "HARPS", "HIERARCH ESO DRS CAL TH DEG LL": 1}
+    for row, (first, second) in enumerate(waves(low=5000.0)[:, :2]):
+        cards[f"HIERARCH ESO DRS CAL TH COEFF LL{2 * row}"] = first
+        cards[f"HIERARCH ESO DRS CAL TH COEFF LL{2 * row + 1}"] = second - first
+    flux = 100.0 + RNG.normal(size=(3, LENGTHS["e2ds"]))
+    return fits.HDUList([primary(cards, flux)])
+
+
+def multispec():
+    """IRAF: one specification a spectrum in the text of WAT2."""
+    text = "wtype=multispec " + " ".join(
+        f'spec{row + 1} = "{row + 1} {90 - row} 0 {wave[0]} 0.05 {N} 0. 1 10"'
+        for row, wave in enumerate(waves(low=5000.0))
+    )
+    cards = {"CTYPE1": "MULTISPE", "CTYPE2": "MULTISPE", "WAT1_001": "wtype=multispec units=angstroms"}
+    cards |= {f"WAT2_{k + 1:03d}": text[68 * k : 68 * (k + 1)] for k in range(len(text) // 68 + 1)}
+    return fits.HDUList([primary(cards, fluxes())])
+
+
+def pychell():
+    cube = np.stack([fluxes(29), np.ones((29, N)), np.ones((29, N))], axis=-1)[:, None]
+    return fits.HDUList([primary({"INSTRUME": "iSHELL", "XDTILT": "Kgas"}, cube)])
+
+
 def prepared():
     with tempfile.TemporaryDirectory() as folder:
         spectrum = from_arrays(waves(), fluxes(), fluxes() * 0 + 1, wavelength_unit="A", frame="observatory")
@@ -189,7 +217,7 @@ def prepared():
 
 
 LAYOUTS = (
-    *(igrins_a0v, igrins_2, apstar, prepared),
+    *(igrins_a0v, igrins_2, apstar, prepared, e2ds, multispec, pychell),
     *(hpf, igrins, nirspec, crires_plus, crires, apogee, harps, hires, spextool),
     *(espresso, neid, carmenes, veloce, phase3, linear, eprv, plain_table),
 )
@@ -266,6 +294,42 @@ def shuffled(array):
     array[..., 3], array[..., 60] = array[..., 60].copy(), array[..., 3].copy()
 
 
+def without_the_flux_column(hdus, path):
+    """The second column of every table, which all layouts have for their flux, or for the first of them."""
+    out = []
+    for hdu in hdus:
+        if isinstance(hdu, fits.BinTableHDU):
+            kept = fits.ColDefs([c for i, c in enumerate(hdu.columns) if c.name not in FLUX_NAMES])
+            hdu = fits.BinTableHDU.from_columns(kept, header=hdu.header, name=hdu.name)
+        out.append(hdu)
+    if not any(isinstance(hdu, fits.BinTableHDU) for hdu in out):
+        pytest.skip("no table")
+    fits.HDUList(out).writeto(path)
+
+
+FLUX_NAMES = {"flux (cnts)", "02_01_SPEC", "03_01_SPEC", "Extracted_OPT", "science", "FLUX", "flux"}
+
+
+def change_header_wavelengths(value):
+    """Another value of the first keyword that places the wavelengths; None takes it away."""
+
+    def damage(hdus, path):
+        header = hdus[0].header
+        key = next((key for key in PLACING if key in header), None)
+        if key is None:
+            pytest.skip("the wavelengths are not in the header")
+        if value is None:
+            del header[key]
+        else:
+            header[key] = value
+        hdus.writeto(path)
+
+    return damage
+
+
+PLACING = ("CDELT1", "ESO DRS CAL TH COEFF LL1", "WAT2_001")
+
+
 def zero_rows(hdus, path):
     """Arrays without a pixel, or tables without a row."""
     out = [hdus[0].copy()]
@@ -318,6 +382,12 @@ DAMAGES = {
     "reversed order": change_wavelengths(reverse),
     "units of half swapped": change_wavelengths(swap_units_of_half),
     "two wavelengths exchanged": change_wavelengths(shuffled),
+    "flux column missing": without_the_flux_column,
+    "step missing": change_header_wavelengths(None),
+    "step is text": change_header_wavelengths("nm"),
+    "step is 'nan'": change_header_wavelengths("nan"),
+    "step of nought": change_header_wavelengths(0.0),
+    "step of 1e30": change_header_wavelengths(1e30),
     "no pixels": zero_rows,
     "huge header values": huge_header_values,
     "all numbers NaN": flux_is_nan,
@@ -333,7 +403,7 @@ READABLE = {"reversed order", "huge header values", "extensions in reverse"}
 def test_undamaged(layout, tmp_path):
     layout().writeto(tmp_path / "x.fits")
     spectrum = read_spectrum(tmp_path / "x.fits")
-    assert spectrum.n_good == spectrum.n_pixels and len(spectrum.orders[0]) == N
+    assert spectrum.n_good == spectrum.n_pixels and len(spectrum.orders[0]) == LENGTHS.get(layout.__name__, N)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -353,5 +423,5 @@ def test_damaged(layout, damage, tmp_path):
         return
     assert damage in READABLE, f"read as {spectrum.info()['history']}"
     for order in spectrum.orders:
-        assert 4900.0 < order.wavelength[0] < order.wavelength[-1] < 16200.0
-        assert abs(np.median(order.flux) - 100.0) < 1.0 and order.n_good == N
+        assert 4900.0 < order.wavelength[0] < order.wavelength[-1] < 25_000.0
+        assert abs(np.median(order.flux) - 100.0) < 1.0 and order.n_good == LENGTHS.get(layout.__name__, N)

@@ -63,7 +63,9 @@ def s2d(path, instrument="ESPRESSO", **cards):
     [
         ("ESPRESSO", {"HIERARCH ESO INS MODE": "SINGLEHR"}, 140_000),
         ("ESPRESSO", {"HIERARCH ESO INS MODE": "SINGLEUHR"}, 190_000),
-        ("NIRPS", {"HIERARCH ESO INS MODE": "HA/OBJ"}, None),
+        ("NIRPS", {"HIERARCH ESO INS MODE": "HA/OBJ"}, 90_000),
+        ("NIRPS", {"HIERARCH ESO INS MODE": "HE"}, 80_000),
+        ("NIRPS", {}, 85_000),
         ("HARPS", {"HIERARCH ESO INS MODE": "EGGS"}, 80_000),
         ("HARPN", {}, 115_000),
     ],

@@ -62,7 +62,7 @@ FILES = [
         "observatory",
         "CD-40 9712",
         None,
-        100_000,
+        140_000,
     ),
     (
         "HARPS/CenB_s1d/*03-26*",

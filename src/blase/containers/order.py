@@ -34,6 +34,10 @@ _NEIGHBOURS = 4
 """Steps on either side of a pixel whose median is its local spacing."""
 
 
+_LONGEST = 1e7
+"""Longest wavelength [Angstrom] that a spectrum may have: a millimetre."""
+
+
 def pixel_edges(centres: FloatArray) -> FloatArray:
     """(n+1,) edges of pixels with the given (n,) centres: midpoints, the outer two by extrapolation."""
     middle = 0.5 * (centres[1:] + centres[:-1])
@@ -145,6 +149,13 @@ class Order:
                 value=f"{self.wavelength[i]:.6f} A at pixel {i}, after {self.wavelength[i - 1]:.6f} A",
                 expected="strictly increasing wavelengths",
                 fix="sort the table by wavelength, or give overlapping orders an order column",
+            )
+        if self.wavelength[-1] > _LONGEST:
+            raise InputError(
+                f"{self.label}: these are no wavelengths of light",
+                value=f"{self.wavelength[0]:.6g} to {self.wavelength[-1]:.6g} A",
+                expected=f"at most {_LONGEST:g} A",
+                fix="check the unit (--wavelength-unit) and the wavelength keywords of the header",
             )
         self._refuse_chasm()
 

@@ -92,9 +92,10 @@ def _visit(hdus: fits.HDUList) -> tuple[dict[str, Any], str, str, list[str]]:
 def _combined(hdus: fits.HDUList) -> tuple[dict[str, Any], str, str, list[str]]:
     header = hdus[0].header if "CRVAL1" in hdus[0].header else hdus[1].header
     flux = rows_of(hdus[1].data)[0]
-    wavelength = 10.0 ** (
-        header["CRVAL1"] + header["CDELT1"] * (np.arange(flux.size) + 1 - header.get("CRPIX1", 1))
-    )
+    with np.errstate(over="ignore"):  # of a damaged header; the container refuses such wavelengths
+        wavelength = 10.0 ** (
+            header["CRVAL1"] + header["CDELT1"] * (np.arange(flux.size) + 1 - header.get("CRPIX1", 1))
+        )
     normalised = len(hdus) > 4 and "ASPCAP" in str(hdus[0].header.get("HISTORY", "")).upper()
     columns = {
         "wavelength": [wavelength],

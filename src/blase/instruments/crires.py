@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from blase.containers.spectrum import EchelleSpectrum, from_arrays
 from blase.instruments import header as keywords
 from blase.instruments.base import FileHead, ReadOptions
-from blase.instruments.defaults import through_slit
+from blase.instruments.defaults import ResolvingPower, through_slit
 from blase.instruments.fits_arrays import numbers, opened, solved_pixels
 from blase.instruments.observation import Observation
 from blase.instruments.sites import PARANAL
@@ -31,6 +31,8 @@ _SPECTRUM = re.compile(r"(?P<order>\d\d)_(?P<trace>\d\d)_SPEC")
 _FLUX_BEFORE = ("Extracted_OPT", "Extracted_RECT", "Extracted_DRACS")
 _SLIT = "ESO INS SLIT1 WID"
 _MASKED = "16 pixels at either end of every chip masked: the extraction runs off the slit there"
+_SHARPEST = 140_000.0
+"""Resolving power where the star is narrower than half the slit."""
 _SHARP_STAR = 0.2
 """Relative error of a resolving power behind a slit that a star of adaptive optics need not fill."""
 _LONGEST_NM = 6000.0
@@ -190,7 +192,18 @@ def _observation(values: dict[str, Any], resolving_power: Any) -> Observation:
 
 
 def _plus_resolving_power(values: dict[str, Any]) -> Any:
-    """100,000 and more behind 0.2 arcsec; how much more depends on how sharp the star is."""
+    """100,000 behind 0.2 arcsec, and more where adaptive optics made the star narrower than the slit.
+
+    A star of 0.06 arcsec behind 0.2 leaves the detector as the limit: two of its pixels, 1.8 km/s.
+    """
+    image = keywords.number(values, "ESO AOS RTC OBS FWHMMEAN")  # milliarcsec
+    slit = keywords.number(values, _SLIT) or 0.2
+    closed = (keywords.text(values, "ESO AOS RTC LOOP STATE") or "").upper() == "CLOSED"
+    if closed and image is not None and 0.0 < image < 500.0 * slit:
+        behind = f'a star of {image / 1000:.2g}" behind a slit of {slit:g}"'
+        between = "between the 100,000 of the slit and the 165,000 of two pixels"
+        source = f"CRIRES+, {behind}: {_SHARPEST:,.0f} +- 25%, {between}"
+        return ResolvingPower(_SHARPEST, 0.25 * _SHARPEST, source)
     return through_slit(
         20_000.0,
         keywords.number(values, _SLIT),
@@ -205,5 +218,6 @@ def _resolving_power(values: dict[str, Any]) -> Any:
         20_000.0,
         keywords.number(values, _SLIT),
         0.2,
-        "CRIRES default (Kaeufl et al. 2004, Proc. SPIE 5492, 1218)",
+        'CRIRES default, 100,000 behind 0.2" (CRIRES User Manual, VLT-MAN-ESO-14500-3486, '
+        "manualzilla.com/doc/5741869; Kaeufl et al. 2004, Proc. SPIE 5492, 1218)",
     )

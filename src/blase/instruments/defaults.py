@@ -38,17 +38,43 @@ def through_slit(
     return quoted(product / (width or usual), f"{where}; {source}", relative_error=relative_error)
 
 
+OVERVIEWS = "instrument overviews of the EPRV standard, github.com/EPRV-RCN/RVData"
+_NIRPS = f"80,000 and 70,000 in github.com/ngrieves/NIRPS-ETC, 100,000 and 90,000 in {OVERVIEWS}"
+
+
+def nirps_resolving_power(mode: str | None) -> ResolvingPower:
+    """That of NIRPS's high-accuracy (HA) or high-efficiency fibre (HE), or of either; sources disagree."""
+    if mode in ("HA", "HE"):
+        value, fibre = (90_000.0, "HA") if mode == "HA" else (80_000.0, "HE")
+        return quoted(value, f"NIRPS default, fibre {fibre} (HA and HE: {_NIRPS})", relative_error=0.12)
+    return quoted(85_000.0, f"NIRPS default, fibre not known (HA and HE: {_NIRPS})", relative_error=0.18)
+
+
 _QUOTED = {
     "IGRINS": (
         45_000.0,
         "IGRINS default (Park et al. 2014, Proc. SPIE 9147, 91471D; gemini.edu/instrumentation/igrins)",
     ),
     "IGRINS-2": (45_000.0, "IGRINS-2 default (Lee et al. 2022, Proc. SPIE 12184, 121841N)"),
-    "APOGEE": (22_500.0, "APOGEE default (Wilson et al. 2019, PASP 131, 055001)"),
-    "HARPS": (115_000.0, "HARPS default, high-accuracy fibre (Mayor et al. 2003, The Messenger 114, 20)"),
-    "HARPS-N": (115_000.0, "HARPS-N default (Cosentino et al. 2012, Proc. SPIE 8446, 84461V)"),
-    "ESPRESSO": (140_000.0, "ESPRESSO default, one telescope, HR (Pepe et al. 2021, A&A 645, A96)"),
-    "NEID": (110_000.0, "NEID default, high-resolution fibre (Schwab et al. 2016, Proc. SPIE 9908, 99087H)"),
+    "APOGEE": (
+        22_500.0,
+        "APOGEE default (Wilson et al. 2019, PASP 131, 055001; arxiv.org/abs/1902.00928)",
+    ),
+    "HARPS": (
+        115_000.0,
+        "HARPS default, high-accuracy fibre (www.ls.eso.org/lasilla/sciops/3p6/harps/overview.html; Mayor et "
+        "al. 2003, The Messenger 114, 20)",
+    ),
+    "HARPS-N": (115_000.0, f"HARPS-N default ({OVERVIEWS}; Cosentino et al. 2012, Proc. SPIE 8446, 84461V)"),
+    "ESPRESSO": (
+        140_000.0,
+        f"ESPRESSO default, one telescope, HR (Pepe et al. 2021, A&A 645, A96; 70,000 to 190,000 by mode: "
+        f"{OVERVIEWS})",
+    ),
+    "NEID": (
+        110_000.0,
+        f"NEID default, high-resolution fibre ({OVERVIEWS}; Schwab et al. 2016, Proc. SPIE 9908, 99087H)",
+    ),
     "MAROON-X": (
         85_000.0,
         "MAROON-X default, 80,000 to 88,000 of extracted lines "
@@ -61,8 +87,16 @@ _QUOTED = {
         "VELOCE default, as designed (Gilbert et al. 2018, Proc. SPIE 10702, 107020Y; "
         "newt.phys.unsw.edu.au/~cgt/Veloce/Instrument.html)",
     ),
-    "TRES": (44_000.0, "TRES default (Furesz 2008, PhD thesis, University of Szeged)"),
-    "NIRSPEC": (25_000.0, 'NIRSPEC default, 0.432" slit (McLean et al. 1998, Proc. SPIE 3354, 566)'),
+    "TRES": (
+        44_000.0,
+        "TRES default (6.8 km/s in github.com/Starfish-develop/Starfish, grid_tools/instruments.py; Furesz "
+        "2008, PhD thesis, University of Szeged)",
+    ),
+    "NIRSPEC": (
+        25_000.0,
+        'NIRSPEC default, 0.43" slit (McLean et al. 1998, Proc. SPIE 3354, 566; '
+        "www.kusastro.kyoto-u.ac.jp/~iwamuro/SEMI/0412/NIRSPEC.htm)",
+    ),
 }
 RESOLVING_POWERS = {
     "HPF": ResolvingPower(
@@ -71,6 +105,7 @@ RESOLVING_POWERS = {
         "HPF default, 55,000 +- 3 %: the instrument's quoted value (Mahadevan et al. 2014, "
         "Proc. SPIE 9147, 91471G); whether it includes the pixel is not stated there (that is worth 3 %)",
     ),
+    "NIRPS": nirps_resolving_power(None),
     **{name: quoted(value, source) for name, (value, source) in _QUOTED.items()},
 }
 
@@ -84,6 +119,7 @@ DETECTOR_PIXELS = {
     "HARPS": 0.82,  # 4096 pixels of an order span 1.1 % of its wavelength, as the real file has it
     "HARPS-N": 0.82,  # likewise: the same spectrograph and format
     "ESPRESSO": 0.5,
+    "NIRPS": 0.99,  # c / 80,000 / 3.8 pixels: resolving power and sampling of the HA fibre in NIRPS-ETC
 }
 """Widths of detector pixels [km/s] of instruments whose pipelines resample, where they are known."""
 

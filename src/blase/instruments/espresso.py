@@ -17,7 +17,7 @@ from typing import Any
 from blase.containers.spectrum import EchelleSpectrum, from_arrays
 from blase.instruments import header as keywords
 from blase.instruments.base import FileHead, ReadOptions
-from blase.instruments.defaults import ResolvingPower, detector_pixel, quoted
+from blase.instruments.defaults import ResolvingPower, detector_pixel, nirps_resolving_power, quoted
 from blase.instruments.fits_arrays import numbers, opened, rows_of, solved_pixels
 from blase.instruments.observation import Observation
 from blase.instruments.sites import LA_PALMA_TNG, LA_SILLA, PARANAL
@@ -33,7 +33,6 @@ _MODES = {
     "SINGLEUHR": (190_000.0, "ESPRESSO, one telescope, UHR (Pepe et al. 2021, A&A 645, A96)"),
     "EGGS": (80_000.0, "HARPS, high-efficiency fibre EGGS (HARPS User Manual, section 2)"),
 }
-"""Those of NIRPS's fibres could not be verified: a fit asks for them."""
 
 
 class EspressoReader:
@@ -89,8 +88,10 @@ def _s1d(hdus: Any) -> tuple[dict[str, Any], list[str]]:
     return columns, [done, "orders were merged"]
 
 
-def _mode(values: dict[str, Any]) -> ResolvingPower | None:
+def _mode(values: dict[str, Any], instrument: str) -> ResolvingPower | None:
     mode = (keywords.text(values, "ESO INS MODE") or "").upper()
+    if instrument == "NIRPS":
+        return nirps_resolving_power(mode.split("/")[0])
     found = next((_MODES[key] for key in _MODES if mode.endswith(key) or mode.startswith(f"{key}/")), None)
     return None if found is None else quoted(*found)
 
@@ -112,5 +113,5 @@ def _observation(values: dict[str, Any]) -> Observation:
         position=keywords.eso_position(values),
         stated_velocity=keywords.number(values, stated),
         stated_in=stated,
-        resolving_power=_mode(values),
+        resolving_power=_mode(values, instrument),
     )

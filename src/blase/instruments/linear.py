@@ -28,6 +28,7 @@ from blase.instruments.fits_arrays import FloatArray, numbers, opened, rows_of, 
 from blase.instruments.iraf import multispec, wcs_attributes
 from blase.instruments.observation import Observation
 from blase.instruments.sites import HET, PARANAL, SALT
+from blase.preprocess.resampled import as_resampled
 
 _NOT_FLUX = ("ERR", "SIG", "QUAL", "MASK", "VAR", "SKY", "BPM", "NOISE")
 _EXPECTED = "images with a linear wavelength axis (CRVAL1, CDELT1), or multispec (WAT2_nnn)"
@@ -50,7 +51,7 @@ class LinearReader:
         columns, orders, cut = solved_pixels(columns, orders)
         medium, why = _medium(values)
         frame = _FRAMES.get((keywords.text(values, "SPECSYS") or "").upper(), "unknown")
-        return from_arrays(
+        spectrum = from_arrays(
             **columns,
             wavelength_unit=options.wavelength_unit or unit,
             medium=options.medium or medium,
@@ -59,10 +60,10 @@ class LinearReader:
             path=str(path),
             flux_unit="",
             **_observation(values).arguments(
-                [f"read as FITS images with wavelengths in the header ({said})", f"medium: {why}", *cut],
-                ["resampled to equal steps: neighbouring samples share noise"] if said == "linear" else [],
+                [f"read as FITS images with wavelengths in the header ({said})", f"medium: {why}", *cut]
             ),
         )
+        return as_resampled(spectrum, detector_pixel=None) if said == "linear" else spectrum
 
 
 _FRAMES = {"TOPOCENT": "observatory", "BARYCENT": "barycentric", "HELIOCEN": "barycentric"}
@@ -99,7 +100,8 @@ def linear_axis(values: Any, n_pixels: int) -> FloatArray:
         raise KeyError("no CRVAL1 and CDELT1")
     axis = start + step * (np.arange(1.0, n_pixels + 1) - (keywords.number(values, "CRPIX1") or 1.0))
     logarithmic = keywords.number(values, "DC-FLAG") == 1 or "LOG" in str(values.get("CTYPE1", "")).upper()
-    return 10.0**axis if logarithmic else axis
+    with np.errstate(over="ignore"):  # of a damaged header; the container refuses such wavelengths
+        return 10.0**axis if logarithmic else axis
 
 
 def _spectra(hdus: fits.HDUList, path: Path) -> tuple[dict[str, Any], list[int | None], str, str]:
@@ -196,16 +198,18 @@ def _resolving_power(values: dict[str, Any], instrument: str, *, south: bool) ->
     if instrument == "UVES":
         red = (keywords.text(values, "ESO INS PATH") or "").upper().startswith("RED")
         width = keywords.number(values, f"ESO INS SLIT{3 if red else 2} WID")
-        source = "UVES default, R times slit (Dekker et al. 2000, Proc. SPIE 4008, 534)"
+        source = (
+            'UVES default, R times slit (Dekker et al. 2000, Proc. SPIE 4008, 534; about 40,000 behind 1": '
+            "packages.debian.org/sid/cpl-plugin-uves)"
+        )
         return through_slit(38_700.0 if red else 41_400.0, width, 1.0, source)
     if instrument == "XSHOOTER":
         return _xshooter(values)
     if instrument == "HRS" and south:
         mode = (keywords.text(values, "OBSMODE") or "").upper()
         value = next((_SALT[name] for name in _SALT if name in mode), 40_000.0)
-        return quoted(
-            value, "SALT HRS default (Crause et al. 2014, Proc. SPIE 9147, 91476T)", relative_error=0.07
-        )
+        source = "SALT HRS default (Crause et al. 2014, Proc. SPIE 9147, 91476T; astronomers.salt.ac.za)"
+        return quoted(value, source, relative_error=0.07)
     if instrument == "HRS":
         return quoted(60_000.0, "HET HRS default (Tull 1998, Proc. SPIE 3355, 387)", relative_error=0.07)
     return None

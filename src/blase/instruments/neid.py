@@ -17,7 +17,7 @@ from blase.containers.observation import Site
 from blase.containers.spectrum import EchelleSpectrum, from_arrays
 from blase.instruments import header as keywords
 from blase.instruments.base import FileHead, ReadOptions
-from blase.instruments.defaults import quoted
+from blase.instruments.defaults import OVERVIEWS, quoted
 from blase.instruments.fits_arrays import FloatArray, opened, rows_of, solved_pixels
 from blase.instruments.observation import Observation
 from blase.instruments.sites import KITT_PEAK
@@ -83,7 +83,7 @@ def _observation(values: dict[str, Any]) -> Observation:
     numbers = [keywords.number(values, key) for key in ("OBSLON", "OBSLAT", "OBSALT")]
     known = [value for value in numbers if value is not None]
     efficient = (keywords.text(values, "OBS-MODE") or "").upper() == "HE"
-    mode = quoted(60_000.0, "NEID, high-efficiency fibre (Schwab et al. 2016, Proc. SPIE 9908, 99087H)")
+    mode = quoted(70_000.0, f"NEID, high-efficiency fibre ({OVERVIEWS})", relative_error=0.07)
     return Observation(
         instrument="NEID",
         target=keywords.text(values, "QOBJECT") or keywords.text(values, "OBJECT"),
