@@ -16,6 +16,7 @@ from blase.fit.line_response import apply_rows, convolve_rows, scale_rows
 from blase.functional.line_spread import line_spread_profile, velocity_sigma
 from blase.functional.rotation import rotation_stencil
 from blase.model.forward import OrderModel, SpectrumModel
+from blase.model.star import Star
 
 REACH = 4.5
 """Standard deviations at which the line spread is cut in the curvature."""
@@ -111,6 +112,17 @@ def detector_path(model: SpectrumModel, order: OrderModel) -> LightPath:
 
 
 @torch.no_grad()
+def stellar_kernel(star: Star, step: float) -> np.ndarray:
+    """Weights (2 m + 1,), at offsets -m .. m on a grid of `step` [km/s], that make a star's light its
+    broadened one.
+    """
+    if not star.rotates:
+        return np.ones(1)
+    vsini = float(star.vsini_squared.clamp(min=0)) ** 0.5
+    return rotation_stencil(step, vsini=vsini, limb_darkening=float(star.limb_darkening))
+
+
+@torch.no_grad()
 def stellar_path(
     detector: LightPath, model: SpectrumModel, order: OrderModel, spectra: OrderSpectra
 ) -> LightPath:
@@ -119,10 +131,7 @@ def stellar_path(
     assert star is not None
     path = detector.times(spectra.transmission.numpy()) if model.atmosphere is not None else detector
     if star.rotates:
-        vsini = float(star.vsini_squared.clamp(min=0)) ** 0.5
-        path = path.broadened(
-            rotation_stencil(order.step, vsini=vsini, limb_darkening=float(star.limb_darkening))
-        )
+        path = path.broadened(stellar_kernel(star, order.step))
     return path.times(-spectra.intrinsic.numpy())
 
 

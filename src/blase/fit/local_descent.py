@@ -16,14 +16,14 @@ import torch
 from numpy.typing import NDArray
 
 from blase.constants import SPEED_OF_LIGHT
-from blase.fit.jacobian import line_entries, pixel_order
-from blase.fit.light_path import LightPath, detector_path
+from blase.fit.light_path import LightPath, detector_path, stellar_kernel
+from blase.fit.line_assembly import line_entries
 from blase.fit.line_blocks import FloatArray, IntArray
 from blase.fit.line_columns import FINE_WINDOWS, LINE_PARAMETERS, window_half_width
 from blase.fit.objective import Objective
+from blase.fit.views import pixel_order
 from blase.fit.window_descent import descend_in_window
 from blase.functional.parallel import map_all
-from blase.functional.rotation import rotation_stencil
 from blase.model.forward import OrderModel, SpectrumModel
 from blase.model.lines import VoigtLines
 
@@ -74,10 +74,10 @@ class _Lines:
 
 
 @torch.no_grad()
-def _lines_of(objective: Objective[SpectrumModel], number: int, rotation: float) -> list[_Lines]:
+def _lines_of(objective: Objective[SpectrumModel], number: int, broadening: float) -> list[_Lines]:
     """Lines of the star (`number` 0) or of the atmosphere (1) that are narrow and have no floor, if any.
 
-    The `rotation` [km/s] of the star widens what feels its lines.
+    The star's `broadening` [km/s] widens what feels its lines.
     """
     star, atmosphere = objective.model.star, objective.model.atmosphere
     lines: VoigtLines
@@ -95,7 +95,7 @@ def _lines_of(objective: Objective[SpectrumModel], number: int, rotation: float)
     may_move = (half < WIDEST / SPEED_OF_LIGHT * seen[:, 0]) & (entry >= 0).any(axis=1)
     if lines.floors is not None:
         may_move[lines.floors.index.numpy()] = False
-    reach = half + (rotation / SPEED_OF_LIGHT * seen[:, 0] if number == 0 else 0.0)
+    reach = half + (broadening / SPEED_OF_LIGHT * seen[:, 0] if number == 0 else 0.0)
     low, high = seen[:, 0] - reach, seen[:, 0] + reach
     return [_Lines(np.full(len(lines), number), seen, value, entry, width, low, high).take(may_move)]
 
@@ -111,6 +111,12 @@ class _Order:
     stencil: FloatArray
     weight: FloatArray
     residual: FloatArray
+
+    @property
+    def broadening(self) -> float:
+        """How far the motions of the star spread its light [km/s]."""
+        step = SPEED_OF_LIGHT * float(np.log(self.grid[1] / self.grid[0]))
+        return self.stencil.size // 2 * step
 
     @property
     def first(self) -> FloatArray:
@@ -165,9 +171,7 @@ def _order(model: SpectrumModel, order: OrderModel, weight: FloatArray, residual
         star = model.star
         depth[0] = star.lines(order.grid, star.radial_velocity, order.stellar).numpy()
         rotated = star.rotate(torch.exp(-torch.from_numpy(depth[0])), order.step).numpy().copy()
-        if star.rotates:
-            vsini = float(star.vsini_squared.clamp(min=0)) ** 0.5
-            stencil = rotation_stencil(order.step, vsini=vsini, limb_darkening=float(star.limb_darkening))
+        stencil = stellar_kernel(star, order.step)
     path = detector_path(model, order)
     return _Order(order.grid.array, depth, rotated, path, stencil, weight, residual.copy())
 
@@ -193,16 +197,17 @@ def descend_locally(
     """
     model, data, space, out = objective.model, objective.data, objective.space, z.copy()
     space.store(model, torch.from_numpy(z))
-    rotation = 0.0 if model.star is None else float(model.star.vsini_squared.detach().clamp(min=0)) ** 0.5
-    parts = [part for number in (0, 1) for part in _lines_of(objective, number, rotation)]
-    if not parts:
-        return out
-    lines, used = _Lines.joined(parts), data.used.numpy()
+    used = data.used.numpy()
     weight = used / np.where(used, data.sigma.numpy(), 1.0)
     prior_weight = space.weight(torch.from_numpy(z)).numpy()
     *_, slices = pixel_order(list(model.orders))
     pairs = list(zip(model.orders, slices, strict=True))
     orders = map_all(lambda pair: _order(model, pair[0], weight[pair[1]], residuals[pair[1]]), pairs)
+    broadening = max(order.broadening for order in orders)
+    parts = [part for number in (0, 1) for part in _lines_of(objective, number, broadening)]
+    if not parts:
+        return out
+    lines = _Lines.joined(parts)
     felt = np.stack([(lines.low < order.last[-1]) & (lines.high > order.first[0]) for order in orders])
     alone = felt.sum(axis=0) == 1
 
