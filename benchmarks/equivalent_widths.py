@@ -125,7 +125,12 @@ def solar_spectrum(low: float, high: float) -> EchelleSpectrum:
 
 
 def fit_sun(low: float, high: float) -> blase.FitResult:
-    """Fit the solar spectrum from `low` to `high` [air Angstrom] from the VALD extract as template."""
+    """Fit the solar spectrum from `low` to `high` [air Angstrom] from the VALD extract as template.
+
+    Streams on the surface are part of the model, and the damping is that of the extract: left to themselves,
+    the Lorentzian widths of the lines would imitate the wings that streams make, at three times the damping
+    constants, and reach far beyond them.
+    """
     template = blase.read_template(
         SHARED / "linelists/grass/vald_solar.dat", wavelength_range=(low - 3, high + 8)
     )
@@ -135,7 +140,8 @@ def fit_sun(low: float, high: float) -> blase.FitResult:
         folds=0,
         curve=False,
         continuum_degree=3,
-        fix={"vsini": 1.9},
+        fix={"vsini": 1.9, "stellar_gamma": None},
+        free=["macroturbulence"],
     )
 
 
