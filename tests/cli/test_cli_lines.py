@@ -60,7 +60,10 @@ def test_lines_are_named_by_a_list(
 def test_the_template_against_theory(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lines", str(directory), "--theory", "--format", "csv"]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("low [Angstrom],high [Angstrom],area [Angstrom]") and "stretches" in err
+    assert (
+        out.startswith("low [Angstrom],high [Angstrom],area [Angstrom],area_error [Angstrom],largest")
+        and "stretches" in err
+    )
 
 
 @pytest.mark.parametrize(
