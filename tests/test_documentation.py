@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from typer.main import get_command
 
+import blase
 from blase.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -121,6 +122,28 @@ def test_identifiers_of_papers_are_well_formed() -> None:
         for shown, target in re.findall(r"\[doi:([^\]]+)\]\(https://doi\.org/([^)]+)\)", text):
             assert shown == target, f"{path.relative_to(ROOT)}: {shown} leads to {target}"
     assert found > 20
+
+
+def test_the_reference_names_everything_public() -> None:
+    """Names of `blase`, and every package whose modules and members Sphinx lists from there on."""
+    text = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^`(\w+)` +:", text, re.M)) == set(blase.__all__) - {"__version__"}
+    source = ROOT / "src" / "blase"
+    inside = {path.parent.name for path in source.glob("*/__init__.py")} - {"cli"}
+    inside |= {path.stem for path in source.glob("*.py")} - {"__init__"}
+    assert set(re.findall(r"^   blase\.(\w+)$", text, re.M)) == inside
+
+
+def test_everything_public_has_a_docstring() -> None:
+    """Else it is left out of the reference."""
+    silent = []
+    for path in sorted((ROOT / "src" / "blase").rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in [tree, *tree.body]:
+            named = isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+            if (named or (node is tree and tree.body)) and not ast.get_docstring(node):  # type: ignore[arg-type]
+                silent.append(f"{path.relative_to(ROOT)}: {getattr(node, 'name', 'the module')}")
+    assert not silent
 
 
 def test_every_command_has_its_row_in_the_table_of_commands() -> None:
