@@ -29,7 +29,7 @@ def test_every_format_is_written(directory: Path, tmp_path: Path, suffix: str) -
     "arguments",
     [
         ["line", "--line", "S00000"],
-        ["line", "--line", "8604.8"],
+        ["line", "--line", "8605.3"],
         ["line"],
         ["template", "--wavelength", "8602", "8606"],
         ["residuals"],
