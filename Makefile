@@ -19,13 +19,14 @@ export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench validate test lint docs format clean
+.PHONY: help demo bench validate test lint docs links format clean
 
 help:
 	@echo "make demo    simulate an observation, fit it, leave the files in demo-output/"
 	@echo "make test    run the tests"
 	@echo "make lint    ruff, mypy and the import contract"
 	@echo "make docs    build the documentation into docs/_build/html/"
+	@echo "make links   ask every link out of the documentation whether it answers"
 	@echo "make format  let ruff sort imports and format"
 	@echo "make bench   measure time and memory, refresh the numbers in docs/bench/"
 	@echo "make validate  fit many simulated orders: do the errors cover the truth?"
@@ -59,6 +60,12 @@ docs: $(DOCS_STAMP)
 	rm -rf docs/api docs/_executed
 	$(ONE_THREAD) $(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	@echo "documentation: docs/_build/html/index.html"
+
+# Links out of the documentation, each asked whether it answers. Without a network they are left unasked, and said so.
+links: $(DOCS_STAMP)
+	@if $(BIN)/python -c 'import urllib.request; urllib.request.urlopen("https://doi.org/api/handles/10.3847/1538-4357/aca0a2", timeout=10)' 2>/dev/null; \
+	then $(ONE_THREAD) $(BIN)/python -m sphinx -q -W --keep-going -b linkcheck -d docs/_build/html/.doctrees docs docs/_build/links; \
+	else echo "links out of the documentation: not asked, since https://doi.org cannot be reached from here"; fi
 
 # Torch goes first and alone, so that TORCH_INDEX serves nothing else.
 $(STAMP): pyproject.toml constraints.txt

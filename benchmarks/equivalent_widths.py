@@ -28,6 +28,7 @@ from blase.containers import EchelleSpectrum, LineList, from_arrays
 from blase.containers.line_list import FLOOR_COLUMNS
 from blase.functional.air import air_to_vacuum
 from blase.preprocess.uncertainty import estimate_uncertainty
+from blase.results.gaussian_width import gaussian_widths
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 WIDTHS = (10.0, 100.0)
@@ -63,6 +64,7 @@ class Line:
     blase_error: float
     n_lines: int
     gaussian: float
+    gaussian_of_fit: float
 
     @property
     def difference(self) -> float:
@@ -125,7 +127,12 @@ def solar_spectrum(low: float, high: float) -> EchelleSpectrum:
 
 
 def fit_sun(low: float, high: float) -> blase.FitResult:
-    """Fit the solar spectrum from `low` to `high` [air Angstrom] from the VALD extract as template."""
+    """Fit the solar spectrum from `low` to `high` [air Angstrom] from the VALD extract as template.
+
+    Streams on the surface are part of the model, and the damping is that of the extract: left to themselves,
+    the Lorentzian widths of the lines would imitate the wings that streams make, at three times the damping
+    constants, and reach far beyond them.
+    """
     template = blase.read_template(
         SHARED / "linelists/grass/vald_solar.dat", wavelength_range=(low - 3, high + 8)
     )
@@ -135,7 +142,8 @@ def fit_sun(low: float, high: float) -> blase.FitResult:
         folds=0,
         curve=False,
         continuum_degree=3,
-        fix={"vsini": 1.9},
+        fix={"vsini": 1.9, "stellar_gamma": None},
+        free=["macroturbulence"],
     )
 
 
@@ -177,6 +185,7 @@ def compare(result: blase.FitResult, low: float, high: float) -> list[Line]:
     """All lines of ARES in a stretch with what the fit has there."""
     centre = result.lines["centre"].value
     width, error = (1e3 * result.lines[f"equivalent_width{part}"].value for part in ("", "_error"))
+    cores = 1e3 * gaussian_widths(result)
     found = []
     for wavelength, gaussians, depth, full_width, ares, ares_error in ares_lines()[:, :6]:
         if not low < wavelength < high:
@@ -187,19 +196,30 @@ def compare(result: blase.FitResult, low: float, high: float) -> list[Line]:
             together = joint_width(line_list(result, near))
             spread = float(np.sqrt((error[near] ** 2).sum()))
             own = (wavelength, int(gaussians), depth, full_width, ares, ares_error)
-            found.append(Line(*own, together, spread, near.size, gaussian_width(result, vacuum)))
+            here = gaussian_width(result, vacuum)
+            of_fit = together * float(cores[near].sum() / width[near].sum())
+            found.append(Line(*own, together, spread, near.size, here, of_fit))
     return found
 
 
 def describe(name: str, lines: list[Line], key: str = "blase") -> None:
-    """Print slope, offset and scatter of some of the lines, of the widths `key` against those of ARES."""
-    ares, mine = (np.array([getattr(line, name) for line in lines]) for name in ("ares", key))
-    slope, offset = float((ares * mine).sum() / (ares**2).sum()), mine - ares
-    robust = 1.4826 * float(np.median(np.abs(offset - np.median(offset))))
-    print(
-        f"{name}: {len(lines)} lines, slope {slope:.3f}, median difference {np.median(offset):+.2f} mA, "
-        f"scatter {np.std(offset):.2f} mA (of the middle: {robust:.2f})"
+    """Print slope, offset and scatter of some of the lines, of the widths `key` against those of ARES.
+
+    Every line counts the same; then by its error in ARES and 1 mA.
+    """
+    ares, mine, error = (
+        np.array([getattr(line, name) for line in lines]) for name in ("ares", key, "ares_error")
     )
+    offset = mine - ares
+    robust = 1.4826 * float(np.median(np.abs(offset - np.median(offset))))
+    said = [
+        f"{name}: {len(lines)} lines, median difference {np.median(offset):+.2f} mA, middle {robust:.2f} mA"
+    ]
+    for how, weight in (("", np.ones_like(ares)), (" by errors", 1 / (error**2 + 1))):
+        slope = float((weight * ares * mine).sum() / (weight * ares**2).sum())
+        scatter = np.sqrt(np.average((offset - np.average(offset, weights=weight)) ** 2, weights=weight))
+        said.append(f"slope{how} {slope:.3f}, scatter{how} {scatter:.2f} mA")
+    print("; ".join(said))
 
 
 def draw(lines: list[Line], path: Path) -> None:
@@ -250,11 +270,15 @@ def main() -> None:
     describe("width of a line by ARES", [line for line in lines if "wide" not in line.remark])
     alone = [line for line in lines if line.gaussians == 1]
     describe("one Gaussian by ARES, one Gaussian here", alone, key="gaussian")
+    describe("all, the lines of the fit as Gaussians", lines, key="gaussian_of_fit")
+    describe("one Gaussian by ARES, the lines of the fit as Gaussians", alone, key="gaussian_of_fit")
+    describe("ARES surer than 2 mA", [line for line in lines if line.ares_error < 2])
     for line in sorted(lines, key=lambda line: -abs(line.deviation)):
         print(
             f"{line.wavelength:.2f} A: ARES {line.ares:.1f} +- {line.ares_error:.1f}, blase {line.blase:.1f} "
             f"+- {line.blase_error:.1f} mA ({line.n_lines}), {line.deviation:+.1f} errors; "
-            f"one Gaussian {line.gaussian:.1f}; {line.remark}"
+            f"one Gaussian {line.gaussian:.1f} in the data, {line.gaussian_of_fit:.1f} of the fit; "
+            f"{line.remark}"
         )
     draw(lines, folder / "solar-widths.png")
 

@@ -26,6 +26,13 @@ def test_lines_are_printed_as_csv(directory: Path, capsys: pytest.CaptureFixture
     assert err.strip() == "2 lines"
 
 
+def test_gaussian_widths_stand_beside_the_others(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lines", str(directory), "--gaussian", "--format", "csv"]) == 0
+    header = capsys.readouterr().out.splitlines()[0].split(",")
+    assert {"gaussian_width [Angstrom]", "gaussian_width_error [Angstrom]"} < set(header)
+    assert header.index("gaussian_width [Angstrom]") > header.index("equivalent_width [Angstrom]")
+
+
 def test_lines_are_written_in_the_format_of_the_suffix(directory: Path, tmp_path: Path) -> None:
     target = tmp_path / "lines.fits"
     assert main(["lines", str(directory), "-o", str(target), "--origin", "stellar"]) == 0
@@ -53,7 +60,10 @@ def test_lines_are_named_by_a_list(
 def test_the_template_against_theory(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lines", str(directory), "--theory", "--format", "csv"]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("low [Angstrom],high [Angstrom],area [Angstrom]") and "stretches" in err
+    assert (
+        out.startswith("low [Angstrom],high [Angstrom],area [Angstrom],area_error [Angstrom],largest")
+        and "stretches" in err
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,6 +72,7 @@ def test_the_template_against_theory(directory: Path, capsys: pytest.CaptureFixt
         (["--species", "Fe 1"], "no line has a name"),
         (["--teff", "5000"], "--teff has no effect"),
         (["--theory", "--species", "Fe"], "--species has no effect"),
+        (["--theory", "--gaussian"], "--gaussian has no effect"),
         (["--format", "fits"], "FITS is not text"),
         (["--list", "missing.dat"], "missing.dat"),
     ],

@@ -29,6 +29,8 @@ def test_every_format_is_written(directory: Path, tmp_path: Path, suffix: str) -
     "arguments",
     [
         ["line", "--line", "S00000"],
+        ["line", "--line", "8605.3"],
+        ["line"],
         ["template", "--wavelength", "8602", "8606"],
         ["residuals"],
         ["corner"],
@@ -47,7 +49,7 @@ def test_everything_is_drawn(directory: Path, tmp_path: Path, arguments: list[st
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["line"], "which line to draw"),
+        (["line", "--line", "1"], "no line has this name"),
         (["line", "--line", "S0000"], "such as S0000"),
         (["corner", "--order", "3"], "--order has no effect"),
         (["residuals", "--wavelength", "1", "2"], "--wavelength has no effect"),

@@ -150,6 +150,8 @@ def build_priors(model: SpectrumModel) -> dict[str, Prior]:
             priors[f"line_spread.{name}"] = scalar_prior(
                 float(getattr(model.line_spread, name).detach()), 0.1
             )
+    if model.star.macroturbulence_squared is not None:
+        priors["star.macroturbulence_squared"] = scalar_prior(0.0, 50.0, lower=0.0)
     prefixes = ["star"]
     if model.atmosphere is not None:
         priors["atmosphere.wind_velocity"] = scalar_prior(0.0, 0.2)
@@ -178,6 +180,7 @@ def build_scene(
     telluric: np.ndarray | None = None,
     edges: tuple[np.ndarray, ...] = (np.arange(8630.0, 8637.0, 0.06),),
     vsini: float = 3.0,
+    macroturbulence: float = 0.0,
     noise: float = 0.01,
     seed: int = 1,
     hermite: tuple[float, float] | None = None,
@@ -194,7 +197,9 @@ def build_scene(
     telluric = random_table(3, 8631.2, 8635.7, 12) if telluric is None else telluric
     model = SpectrumModel(
         [build_order(e, len(stellar), len(telluric), own=own, emission=emission) for e in edges],
-        star=Star(voigt_lines(stellar, floors), radial_velocity=4.0, vsini=vsini),
+        star=Star(
+            voigt_lines(stellar, floors), radial_velocity=4.0, vsini=vsini, macroturbulence=macroturbulence
+        ),
         atmosphere=Atmosphere(voigt_lines(telluric, None, species)) if len(telluric) else None,
         line_spread=LineSpread(55_000.0, gaussian=hermite is None),
     )

@@ -22,6 +22,7 @@ CASES = {
     "slow": {},
     "still": {"vsini": 0.0},
     "fast": {"vsini": 12.0},
+    "streaming": {"macroturbulence": 4.0},
     "without atmosphere": {"telluric": np.zeros((0, 4))},
     "skewed line spread": {"hermite": (0.1, -0.05)},
     "two orders": {"edges": (EDGES[:66], EDGES[56:])},

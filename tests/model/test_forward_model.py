@@ -59,10 +59,16 @@ def order_model(edges=EDGES, *, step=0.25, blaze=None, degree=None, stellar=5, t
     )
 
 
-def spectrum_model(orders=None, *, velocity=0.0, vsini=0.0, wind=0.0, rotates=True):
+def spectrum_model(orders=None, *, velocity=0.0, vsini=0.0, wind=0.0, rotates=True, macroturbulence=0.0):
     return SpectrumModel(
         [order_model()] if orders is None else orders,
-        star=Star(lines(STELLAR), radial_velocity=velocity, vsini=vsini, rotates=rotates),
+        star=Star(
+            lines(STELLAR),
+            radial_velocity=velocity,
+            vsini=vsini,
+            rotates=rotates,
+            macroturbulence=macroturbulence,
+        ),
         atmosphere=Atmosphere(lines(TELLURIC), wind_velocity=wind),
         line_spread=LineSpread(RESOLVING_POWER),
     )
@@ -91,11 +97,17 @@ def rotated(wavelength, velocity, vsini, limb):
     )
 
 
-def brute_force(edges=EDGES, *, velocity=0.0, vsini=0.0, wind=0.0, limb=0.6):
-    """Blurred and pixel-averaged star x telluric by dense direct convolution, no Fourier transform."""
+def brute_force(edges=EDGES, *, velocity=0.0, vsini=0.0, wind=0.0, limb=0.6, streams=None):
+    """Blurred and pixel-averaged star x telluric by dense direct convolution, no Fourier transform.
+
+    `streams` is a kernel of velocities on the star's surface, every 0.1 km/s.
+    """
     step = 0.1
     x = np.arange(math.log(edges[0] - 1.2) * C, math.log(edges[-1] + 1.2) * C, step)
-    light = rotated(np.exp(x / C), velocity, vsini, limb) * transmission(np.exp(x / C), TELLURIC, wind)
+    star = rotated(np.exp(x / C), velocity, vsini, limb)
+    if streams is not None:
+        star = 1 - np.convolve(1 - star, streams, mode="same")
+    light = star * transmission(np.exp(x / C), TELLURIC, wind)
     sigma = C / RESOLVING_POWER / (2 * math.sqrt(2 * math.log(2)))
     v = np.arange(-round(9 * sigma / step), round(9 * sigma / step) + 1) * step
     kernel = np.exp(-0.5 * (v / sigma) ** 2) / (math.sqrt(2 * math.pi) * sigma) * step
@@ -113,6 +125,21 @@ def test_agrees_with_direct_integration(velocity, vsini, wind):
     expected = brute_force(velocity=velocity, vsini=vsini, wind=wind)
     assert expected.min() < 0.3
     assert np.abs(model().detach().numpy() - expected).max() < FLUX_TOLERANCE
+
+
+def test_macroturbulence_is_the_mean_over_the_streams_of_the_disc():
+    zeta, edges = 4.0, EDGES
+    model = spectrum_model(macroturbulence=zeta)
+    nodes, weights = np.polynomial.legendre.leggauss(120)
+    mu, share = 0.5 * (nodes + 1), 0.5 * weights
+    spread = zeta / np.sqrt(2) * np.concatenate([mu, np.sqrt(1 - mu**2)])
+    v = np.arange(-24.0, 24.05, 0.1)
+    gauss = np.exp(-0.5 * (v[:, None] / spread) ** 2) / spread
+    kernel = gauss / gauss.sum(axis=0) @ np.concatenate([mu * share, mu * share])
+    with np.errstate(under="ignore"):
+        expected = brute_force(edges, streams=kernel)
+    assert np.abs(expected - brute_force(edges)).max() > 0.05
+    assert np.abs(model().detach().numpy() - expected).max() < 3 * FLUX_TOLERANCE
 
 
 def test_star_and_telluric_are_multiplied_before_the_blur():

@@ -164,6 +164,7 @@ def test_the_template_is_wrong_where_it_was_changed(result: FitResult) -> None:
     step = np.gradient(wavelength)
     assert_allclose(found["area"].value[0], np.sum((notch * step)[inside]), rtol=1e-6)
     assert_allclose(found["area"].value[0], 0.2 * 0.05 * np.sqrt(2 * np.pi), rtol=0.07)
+    assert_allclose(found["area_error"].value[0], np.sum((0.01 * step)[inside]), rtol=1e-6)
     assert_allclose(found["largest"], [-0.2, 0.1], atol=1e-3)
     assert_allclose(found["significance"], [-20.0, 10.0], atol=0.1)
     template["continuum"] = np.where(wavelength > 8608, 1.0, np.nan)  # the notch lies between orders

@@ -19,11 +19,11 @@ from blase.errors import InputError
 from blase.results.figure import plot_order
 from blase.results.plot_corner import ellipse, global_covariance, plot_corner
 from blase.results.plot_departures import plot_departures
-from blase.results.plot_line import line_profile, plot_line
+from blase.results.plot_line import find_line, line_profile, plot_line
 from blase.results.plot_residuals import plot_residuals
 from blase.results.plot_template import plot_template
 from blase.results.result import FitResult
-from blase.results.theory import cloned_equivalent_width, theoretical_template
+from blase.results.theory import cloned_equivalent_width, theoretical_template, width_departure
 
 Factory = Callable[..., FitResult]
 
@@ -132,6 +132,16 @@ def test_a_line_is_drawn_with_its_neighbours(result: FitResult) -> None:
         plot_line(result, "S00017")
     with pytest.raises(InputError, match="no fitted order"):
         plot_line(replace(result, orders=result.orders[1:]), "1")
+
+
+def test_a_line_is_found_by_wavelength_and_the_worst_without_a_name(result: FitResult) -> None:
+    seen = 8605.0 * (1 - 9.6 / SPEED_OF_LIGHT)
+    assert find_line(result, f"{seen + 0.05:.3f}") == 1
+    assert find_line(result, "") == np.nanargmax(np.abs(width_departure(result.lines)))
+    with pytest.raises(InputError, match=r"1 at 8604\.72"):
+        find_line(result, "8607.0")
+    with pytest.raises(InputError, match="no line lies in a fitted order"):
+        find_line(replace(result, orders=()), "")
 
 
 def test_widths_are_drawn_against_theory(result: FitResult) -> None:

@@ -118,6 +118,18 @@ def test_variances_add_up(vsini: float, limb_darkening: float) -> None:
     assert moments(sim)[2] == pytest.approx(1.1**2 + rotation + spread**2 + pixel**2 / 12, rel=1e-3)
 
 
+@pytest.mark.parametrize("zeta", [1.5, 4.0])
+def test_streams_add_their_variance_and_take_no_light(zeta: float) -> None:
+    still, stirred = (
+        observe_one(one_line(strength=2e-5), vsini=3.0, macroturbulence=given) for given in (0.0, zeta)
+    )
+    area, mean, variance = moments(stirred)
+    assert area == pytest.approx(moments(still)[0], rel=1e-4) and mean == pytest.approx(moments(still)[1])
+    # zeta^2 / 2 along a stream, mu^2 or 1 - mu^2 of it along the line of sight, 1/2 on average over a disc
+    assert variance == pytest.approx(moments(still)[2] + zeta**2 / 4, rel=2e-3)
+    assert stirred.truth.macroturbulence == zeta
+
+
 def test_wind_moves_the_atmosphere_and_not_the_star() -> None:
     nothing = one_line(8600.0)
     sim = observe_one(nothing, one_line(sigma=0.35), wind_velocity=12.0, radial_velocity=-30.0, vsini=20.0)
@@ -328,6 +340,7 @@ def test_an_order_takes_less_than_three_seconds(star: LineList, air: LineList) -
         {"vsini": float("nan")},
         {"resolving_power": 0.0},
         {"limb_darkening": 1.5},
+        {"macroturbulence": -1.0},
         {"signal_to_noise": 0.0},
         {"continuum_level": -1.0},
         {"n_pixels": 3},

@@ -61,6 +61,12 @@ def lines(
         typer.Option("--species", metavar="NAME", help="Only lines of an ion (Fe 1) or element (Fe)."),
     ] = None,
     teff: TeffOption = None,
+    gaussian: Annotated[
+        bool,
+        typer.Option(
+            "--gaussian", help="Also the width that a Gaussian fitted to the core would give, as ARES does."
+        ),
+    ] = False,
     theory: Annotated[
         bool,
         typer.Option("--theory", help="Instead: stretches where the theoretical template is wrong."),
@@ -78,7 +84,7 @@ def lines(
       blase lines wasp69 --theory --departure 5
     """  # noqa: D301
     span = parse_range(wavelength)
-    _refuse_mixtures(theory=theory, line_list=line_list, species=species, teff=teff)
+    _refuse_mixtures(theory=theory, gaussian=gaussian, line_list=line_list, species=species, teff=teff)
     from blase.results.read import read_result
 
     result = read_result(directory)
@@ -91,7 +97,7 @@ def lines(
     else:
         from blase.results.catalogue import line_catalogue, select_lines
 
-        table = line_catalogue(result)
+        table = line_catalogue(result, gaussian=gaussian)
         if line_list is not None:
             table = _named(table, line_list, tolerance=tolerance, teff=teff)
         table = select_lines(
@@ -132,7 +138,7 @@ def _named(table: QTable, line_list: Path, *, tolerance: float, teff: float | No
 
 
 def _refuse_mixtures(
-    *, theory: bool, line_list: Path | None, species: str | None, teff: float | None
+    *, theory: bool, gaussian: bool, line_list: Path | None, species: str | None, teff: float | None
 ) -> None:
     """Raise `InputError` for options that would have no effect."""
     from blase.errors import InputError
@@ -140,6 +146,7 @@ def _refuse_mixtures(
     for given, flag, needed in (
         (theory and line_list is not None, "--list", "no --theory"),
         (theory and species is not None, "--species", "no --theory"),
+        (theory and gaussian, "--gaussian", "no --theory"),
         (line_list is None and teff is not None, "--teff", "--list FILE"),
     ):
         if given:

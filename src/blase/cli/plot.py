@@ -32,7 +32,12 @@ def plot(
         int | None, typer.Option("--order", metavar="ROW", help="Order of a spectrum; the first if absent.")
     ] = None,
     line: Annotated[
-        str | None, typer.Option("--line", metavar="ID", help="The line to draw, as in lines.ecsv.")
+        str | None,
+        typer.Option(
+            "--line",
+            metavar="ID",
+            help="The line to draw, by name or wavelength; the one farthest from theory if absent.",
+        ),
     ] = None,
     wavelength: WavelengthOption = None,
     dpi: Annotated[int, typer.Option("--dpi", min=30, max=1200, help="Dots per inch of a PNG.")] = 200,
@@ -124,13 +129,6 @@ def _check(
             value="a file of this name",
             expected="a new name",
             fix="add --overwrite to replace it, or choose another name with -o",
-        )
-    if what == "line" and line is None:
-        raise InputError(
-            "which line to draw is not said",
-            value="no --line",
-            expected="a line_id of lines.ecsv",
-            fix="give --line S00012; blase lines DIR has the names",
         )
     meant = {"--order": ("spectrum",), "--line": ("line",), "--wavelength": ("spectrum", "template")}
     given = {"--order": order, "--line": line, "--wavelength": span}

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from blase.fit.line_response import apply_rows, convolve_rows, scale_rows
 from blase.functional.line_spread import line_spread_profile, velocity_sigma
+from blase.functional.macroturbulence import macroturbulence_stencil
 from blase.functional.rotation import rotation_stencil
 from blase.model.forward import OrderModel, SpectrumModel
 from blase.model.star import Star
@@ -119,7 +120,11 @@ def stellar_kernel(star: Star, step: float) -> np.ndarray:
     if not star.rotates:
         return np.ones(1)
     vsini = float(star.vsini_squared.clamp(min=0)) ** 0.5
-    return rotation_stencil(step, vsini=vsini, limb_darkening=float(star.limb_darkening))
+    rotation = rotation_stencil(step, vsini=vsini, limb_darkening=float(star.limb_darkening))
+    if star.macroturbulence_squared is None:
+        return rotation
+    streams = float(star.macroturbulence_squared.clamp(min=0)) ** 0.5
+    return np.convolve(rotation, macroturbulence_stencil(step, macroturbulence=streams))
 
 
 @torch.no_grad()

@@ -26,3 +26,17 @@ def _coefficients() -> NDArray[np.float64]:
 
 BASIS = _coefficients()
 """(power, sample): monomial coefficients, in the local coordinate, of the Lagrange basis functions."""
+
+
+def interpolating_weights(offset: NDArray[np.float64], mass: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights of samples that give the sum of mass_cn f(offset_cn) for the polynomial f through the samples.
+
+    `offset` (2 m, nodes) [grid units] has in row c its nodes in the cell [c - m, c - m + 1]; `mass` is of the
+    same shape. Returns (2 m + STENCIL - 1,), an odd number, at offsets about 0.
+    """
+    whole = len(offset) // 2
+    cells = np.arange(-whole, whole, dtype=np.float64)[:, None]
+    local = local_coordinate(offset, cells - BEFORE)
+    moments = np.stack([(mass * local**power).sum(axis=1) for power in range(STENCIL)], axis=1)
+    sample = np.arange(2 * whole)[:, None] + np.arange(STENCIL)  # counted from the first of all
+    return np.asarray(np.bincount(sample.ravel(), (moments @ BASIS).ravel()), dtype=np.float64)

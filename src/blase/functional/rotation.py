@@ -23,7 +23,7 @@ from torch import Tensor
 from blase.errors import InputError
 from blase.functional.convolution import apply_transfer
 from blase.functional.grid import angular_frequency
-from blase.functional.lagrange import BASIS, BEFORE, STENCIL, local_coordinate
+from blase.functional.lagrange import interpolating_weights
 from blase.functional.special import bessel_lambda, spherical_bessel_lambda
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
@@ -139,17 +139,13 @@ def rotation_stencil(step: float, *, vsini: float, limb_darkening: float) -> NDA
     if reach == 0.0:
         return np.ones(1)
     whole = math.ceil(reach)
-    cells = np.arange(-whole, whole, dtype=np.float64)[:, None]
     edges = np.arcsin(np.clip(np.arange(-whole, whole + 1) / reach, -1.0, 1.0))
     half, middle = 0.5 * np.diff(edges)[:, None], 0.5 * (edges[1:] + edges[:-1])[:, None]
     theta = middle + half * _NODES  # (cells, nodes)
     u, cosine = limb_darkening, np.cos(theta)
     shape = cosine**2 * (2.0 * (1.0 - u) + 0.5 * np.pi * u * cosine)
     mass = half * _WEIGHTS * shape / (np.pi * (1.0 - u / 3.0))  # G(v) dv at each node
-    local = local_coordinate(reach * np.sin(theta), cells - BEFORE)
-    moments = np.stack([(mass * local**power).sum(axis=1) for power in range(STENCIL)], axis=1)
-    sample = np.arange(2 * whole)[:, None] + np.arange(STENCIL)  # counted from the first of all
-    return np.asarray(np.bincount(sample.ravel(), (moments @ BASIS).ravel()), dtype=np.float64)
+    return interpolating_weights(reach * np.sin(theta), mass)
 
 
 def _cumulative(x: NDArray[np.float64], u: float) -> NDArray[np.float64]:

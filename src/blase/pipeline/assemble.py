@@ -49,7 +49,7 @@ def strained_parameters(solved: Solved, settings: Settings) -> list[str]:
             found.append(
                 f"{name} ended {abs(z[where.start]):.1f} prior widths from its prior: the model is strained"
             )
-    if "upper_limit_95" in (vsini := _vsini(solved)):
+    if "upper_limit_95" in (vsini := _speed(solved, "star.vsini_squared")):
         limit = (
             f"rotation is not seen: vsini is below {vsini['upper_limit_95']:.3g} km/s with 95 % probability"
         )
@@ -168,13 +168,15 @@ def _globals(solved: Solved, settings: Settings, pixels: list[Pixels], metadata:
         "radial_velocity_barycentric": entry(
             barycentric, "km/s", **(of_velocity if barycentric is not None else {})
         ),
-        "vsini": _vsini(solved),
+        "vsini": _speed(solved, "star.vsini_squared"),
         "resolving_power": entry(
             power, "", **_remarks(solved, "line_spread.log_resolving_power") | {"error": power_error}
         ),
         "resolving_power_effective": entry(effective, "", effective_error),
         "limb_darkening": _scalar(solved, "star.limb_darkening", ""),
     }
+    if model.star.macroturbulence_squared is not None:
+        out["macroturbulence"] = _speed(solved, "star.macroturbulence_squared")
     if model.atmosphere is not None:
         out["wind_velocity"] = _scalar(solved, "atmosphere.wind_velocity", "km/s")
     for name in ("h3", "h4"):
@@ -189,11 +191,12 @@ def _scalar(solved: Solved, key: str, unit: str) -> dict[str, Any]:
     return entry(value, unit, **_remarks(solved, key))
 
 
-def _vsini(solved: Solved) -> dict[str, Any]:
-    """Projected rotation; an upper limit where the data do not show it (vsini below two of its errors)."""
-    key, star = "star.vsini_squared", solved.model.star
-    assert star is not None
-    squared = max(float(star.vsini_squared.detach()), 0.0)
+def _speed(solved: Solved, key: str) -> dict[str, Any]:
+    """A broadening whose square is the model parameter `key`: an upper limit where it is not seen.
+
+    It is not seen below two of its errors.
+    """
+    squared = max(float(dict(solved.model.named_parameters())[key].detach()), 0.0)
     remarks = _remarks(solved, key)
     error = remarks.pop("error", None)
     if error is None:
@@ -251,6 +254,7 @@ def _remarks(solved: Solved, key: str) -> dict[str, Any]:
 _CORRELATED = {
     "star.radial_velocity": "radial_velocity",
     "star.vsini_squared": "vsini",
+    "star.macroturbulence_squared": "macroturbulence",
     "line_spread.log_resolving_power": "resolving_power",
     "star.lines.log_sigma_scale": "stellar_sigma_scale",
 }

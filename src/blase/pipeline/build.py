@@ -48,6 +48,10 @@ WIND_PRIOR = 0.1
 """Width of the prior of the wind velocity [km/s]."""
 VSINI_SQUARED_PRIOR = 1e4
 """Width of the prior of vsini squared about zero [km^2/s^2]."""
+MACROTURBULENCE_SQUARED_PRIOR = 100.0
+"""Width of the prior of macroturbulence squared about zero [km^2/s^2]."""
+FIRST_MACROTURBULENCE = 3.0
+"""Where a free macroturbulence begins [km/s]."""
 CONTINUUM_PRIOR = 1.0
 """Width of the prior of every continuum coefficient, in units of the order's median flux."""
 SCALE_PRIORS = {
@@ -81,6 +85,7 @@ class Settings:
     limb_darkening: float
     continuum_degree: int
     freedom: Freedom
+    macroturbulence: float = 0.0
     airglow: AirglowLines | None = None
     species: tuple[str, ...] = ()
     wavelength_correction: Correction | None = None
@@ -127,7 +132,11 @@ def order_grids(pixels: list[Pixels], settings: Settings) -> list[Grid]:
     """Model grid and pixel weights of every order: they do not change while an order is fitted."""
     telluric, correction = settings.telluric, settings.wavelength_correction
     step = grid_step(settings.star.lines, *([telluric.lines] if telluric else []))
-    margin = max(1.5 * settings.vsini, 30.0) + 10 + (correction.reach if correction else 0.0)
+    margin = (
+        max(1.5 * settings.vsini + 3 * settings.macroturbulence, 30.0)
+        + 10
+        + (correction.reach if correction else 0.0)
+    )
     power = settings.resolving_power
     return [order_grid(p, step=step, margin=margin, resolving_power=power) for p in pixels]
 
@@ -161,6 +170,7 @@ def build_model(pixels: list[Pixels], settings: Settings, grids: list[Grid] | No
         radial_velocity=settings.radial_velocity,
         vsini=settings.vsini,
         limb_darkening=settings.limb_darkening,
+        macroturbulence=settings.macroturbulence,
     )
     atmosphere = None
     if telluric is not None:
@@ -201,6 +211,8 @@ def build_priors(model: SpectrumModel, settings: Settings) -> dict[str, Prior]:
         priors["star.vsini_squared"] = scalar_prior(0.0, VSINI_SQUARED_PRIOR, lower=0.0)
     if free("limb_darkening"):
         priors["star.limb_darkening"] = scalar_prior(settings.limb_darkening, LIMB_DARKENING_PRIOR, lower=0.0)
+    if free("macroturbulence"):
+        priors["star.macroturbulence_squared"] = scalar_prior(0.0, MACROTURBULENCE_SQUARED_PRIOR, lower=0.0)
     if _resolving_power_is_free(settings):
         relative = settings.resolving_power_error / settings.resolving_power
         priors["line_spread.log_resolving_power"] = scalar_prior(

@@ -19,7 +19,7 @@ from blase.pipeline.airglow import away_from, chosen_airglow
 from blase.pipeline.airglow_table import airglow_table
 from blase.pipeline.assemble import fit_summary, order_fits, stellar_template, strained_parameters
 from blase.pipeline.blends import described, unresolved_blends
-from blase.pipeline.build import Settings, within_reach
+from blase.pipeline.build import FIRST_MACROTURBULENCE, Settings, within_reach
 from blase.pipeline.checkpoint import Checkpoint, read_checkpoint
 from blase.pipeline.coverage import covered_orders, overlapping_orders
 from blase.pipeline.device import require_device
@@ -219,6 +219,7 @@ def fit_spectrum(
         resolving_power=power,
         resolving_power_error=power_error,
         limb_darkening=_fixed(liberty, "limb_darkening", 0.6),
+        macroturbulence=_first_macroturbulence(liberty),
         continuum_degree=continuum_degree,
         freedom=liberty,
         airglow=sky,
@@ -306,6 +307,13 @@ def _corrected(settings: Settings, asked: Asked, n_orders: int, metadata: Metada
     if asked is None and said:
         log.warn(said[0])
     return replace(settings, wavelength_correction=correction)
+
+
+def _first_macroturbulence(liberty: Freedom) -> float:
+    """As held by the user; where a free one begins; else none."""
+    return _fixed(
+        liberty, "macroturbulence", FIRST_MACROTURBULENCE if liberty.is_free("macroturbulence") else 0.0
+    )
 
 
 def _fixed(liberty: Freedom, name: str, otherwise: float) -> float:

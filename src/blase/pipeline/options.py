@@ -9,7 +9,14 @@ from blase.constants import SPEED_OF_LIGHT
 from blase.containers.metadata import HIGHEST_RESOLVING_POWER, LOWEST_RESOLVING_POWER
 from blase.errors import InputError
 
-GLOBALS = ("radial_velocity", "vsini", "resolving_power", "wind_velocity", "limb_darkening")
+GLOBALS = (
+    "radial_velocity",
+    "vsini",
+    "resolving_power",
+    "wind_velocity",
+    "limb_darkening",
+    "macroturbulence",
+)
 LINE_CLASSES = {
     f"{origin}_{short}": (origin, kind)
     for origin in ("stellar", "telluric")
@@ -32,6 +39,7 @@ LIMITS = {
         f"lambda/FWHM from {LOWEST_RESOLVING_POWER:g} to {HIGHEST_RESOLVING_POWER:g}",
     ),
     "limb_darkening": (0.0, 1.0, "a coefficient from 0 to 1"),
+    "macroturbulence": (0.0, 100.0, "km/s, from 0 to 100"),
 }
 """Smallest and largest value at which a parameter may be held, and what to say of it."""
 GROUPS = {
@@ -45,7 +53,7 @@ STELLAR_SCALES = "stellar_scales"
 TELLURIC_SCALES = "telluric_scales"
 """Factors on strength (of every molecule apart, where the lines' molecules are known) and gamma of the
 air."""
-FREEABLE = ("limb_darkening", "line_spread_shape", "telluric_sigma", STELLAR_SCALES)
+FREEABLE = ("limb_darkening", "macroturbulence", "line_spread_shape", "telluric_sigma", STELLAR_SCALES)
 """Parameters that are fixed unless freed."""
 
 

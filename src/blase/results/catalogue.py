@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from blase.errors import InputError
 from blase.functional.doppler import compose_velocities
 from blase.results.diagnostics import column
+from blase.results.gaussian_width import gaussian_widths
 from blase.results.page_data import observed_centres
 from blase.results.result import FitResult
 from blase.results.theory import cloned_equivalent_width, width_departure
@@ -29,10 +30,18 @@ _DESCRIPTIONS = {
     "prior_dominated": "the data said little of the strength",
     "order": "0-based row",
 }
+_GAUSSIAN_DESCRIPTIONS = {
+    "gaussian_width": "of the Gaussian that fits the core of the line, alone, as broadened",
+    "gaussian_width_error": "the relative error of equivalent_width times gaussian_width",
+}
 
 
-def line_catalogue(result: FitResult) -> QTable:
-    """One row for every line, in order of observed wavelength, with units and descriptions."""
+def line_catalogue(result: FitResult, *, gaussian: bool = False) -> QTable:
+    """One row for every line, in order of observed wavelength, with units and descriptions.
+
+    With `gaussian`, `gaussian_width` and its error beside `equivalent_width`: what a Gaussian that is fitted
+    to the core of the line would give (`blase.results.gaussian_width`).
+    """
     lines = result.lines
     table = QTable(meta={"wavelength_medium": "vacuum", "frame": str(result.summary.get("frame"))})
     for name in _KEPT:
@@ -43,6 +52,13 @@ def line_catalogue(result: FitResult) -> QTable:
     table["observed"] = observed_centres(result) * u.AA
     table["equivalent_width"] = column(lines, "equivalent_width") * u.AA
     table["equivalent_width_error"] = column(lines, "equivalent_width_error") * u.AA
+    if gaussian:
+        table["gaussian_width"] = gaussian_widths(result) * u.AA
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = table["gaussian_width"] / table["equivalent_width"]
+        table["gaussian_width_error"] = share * table["equivalent_width_error"]
+        for name, text in _GAUSSIAN_DESCRIPTIONS.items():
+            table[name].info.description = text
     table["equivalent_width_cloned"] = cloned_equivalent_width(lines) * u.AA
     table["departure"] = width_departure(lines)
     with np.errstate(divide="ignore", invalid="ignore"):

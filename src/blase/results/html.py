@@ -36,6 +36,13 @@ def number(value: Any, digits: int = 4) -> str:
     return text.replace("-", "−")
 
 
+def to_error(value: float, error: float) -> tuple[str, str]:
+    """A value and its error, above zero, both to the second significant figure of the error."""
+    decimals = 1 - math.floor(math.log10(error))
+    shown = [fixed(round(v, decimals), max(decimals, 0)) for v in (value, error)]
+    return shown[0], shown[1]
+
+
 def fixed(value: float | None, decimals: int) -> str:
     """Return a number with a fixed number of decimals; an en dash where it is missing or not finite."""
     if value is None or not math.isfinite(value):

@@ -19,31 +19,67 @@ from blase.results.figure import Palette
 from blase.results.page_data import observed_centres
 from blase.results.plot_template import FITTED
 from blase.results.result import FitResult, OrderFit
+from blase.results.theory import width_departure
 from blase.templates.line_rendering import render_optical_depth
 
 FloatArray = NDArray[np.float64]
 REACH = 60.0
 """Half width of the picture [km/s]."""
+NEAR = 10.0
+"""A wavelength means lines this near to it [km/s]."""
 _SHAPE = ("centre", "strength", "sigma", "gamma")
 
 
 def find_line(result: FitResult, name: str) -> int:
-    """Row of the line of this name in `result.lines`; `InputError` with the nearest names where none is."""
+    """Row of a line in `result.lines`: by its `line_id`, or the widest within `NEAR` of a wavelength.
+
+    Wavelengths are those where lines are seen [vacuum Angstrom, frame of the spectrum]. Without a name the
+    line that departed most from theory, of those in the orders. `InputError` with the nearest names where
+    there is none.
+    """
     ids = [str(line) for line in result.lines["line_id"]]
     if name in ids:
         return ids.index(name)
-    near = get_close_matches(name.upper(), ids, n=3, cutoff=0.5)
+    if not name:
+        return _most_departed(result)
+    try:
+        wavelength = float(name)
+    except ValueError:
+        near = get_close_matches(name.upper(), ids, n=3, cutoff=0.5)
+    else:
+        offset = np.abs(observed_centres(result) / wavelength - 1) * SPEED_OF_LIGHT
+        width = np.where(offset < NEAR, np.nan_to_num(column(result.lines, "equivalent_width")), 0.0)
+        if width.max(initial=0.0) > 0:
+            return int(np.argmax(width))
+        near = [f"{ids[row]} at {observed_centres(result)[row]:.3f}" for row in np.argsort(offset)[:3]]
     raise InputError(
         "no line has this name",
         value=name,
         expected=f"one of {len(ids)}, such as {', '.join(near or ids[:3]) or 'none'}",
-        fix="see blase lines DIR, or the table in report.html",
+        fix="see blase lines DIR, or the table in report.html; a wavelength will do",
     )
+
+
+def _most_departed(result: FitResult) -> int:
+    """Row of the line in an order whose width departed most from theory, in errors."""
+    centre, departure = observed_centres(result), np.abs(width_departure(result.lines))
+    inside = np.zeros(len(centre), dtype=bool)
+    for order in result.orders:
+        inside |= (centre >= order.wavelength[0]) & (centre <= order.wavelength[-1])
+    score = np.where(inside & np.isfinite(departure), departure, -1.0)
+    if not inside.any():
+        raise InputError(
+            "no line lies in a fitted order",
+            value=f"{len(centre)} lines",
+            expected="a line to draw",
+            fix="draw the spectrum instead: blase plot DIR",
+        )
+    return int(np.argmax(np.where(inside, score, -2.0)))
 
 
 def plot_line(
     result: FitResult,
-    line: str,
+    line: str = "",
     axes: Sequence[Axes] | None = None,
     *,
     reach: float = REACH,
@@ -56,7 +92,8 @@ def plot_line(
 
     Parameters
     ----------
-    line : `line_id`, such as "S00329".
+    line : `line_id`, such as "S00329", or the wavelength where it is seen [vacuum Angstrom]; the line that
+        departed most from theory where it is left out.
     axes : two matplotlib axes to draw into; a new figure where None.
     reach : half width of the picture [km/s].
 
@@ -64,7 +101,7 @@ def plot_line(
     """
     row = find_line(result, line)
     centre = float(observed_centres(result)[row])
-    order = _order_at(result, centre, line)
+    order = _order_at(result, row)
     colours = palette or Palette()
     if axes is None:
         axes = Figure(figsize=(7.0, 5.6), layout="constrained").subplots(2, 1, sharex=True)
@@ -81,15 +118,22 @@ def plot_line(
     return axes
 
 
-def _order_at(result: FitResult, wavelength: float, line: str) -> OrderFit:
+def _order_at(result: FitResult, row: int) -> OrderFit:
+    """The order where a line is seen; `InputError` with names of lines that are in one."""
+    centre, ids = observed_centres(result), np.asarray(result.lines["line_id"], dtype=np.str_)
     for order in result.orders:
-        if order.wavelength[0] <= wavelength <= order.wavelength[-1]:
+        if order.wavelength[0] <= centre[row] <= order.wavelength[-1]:
             return order
+    ends = [(float(order.wavelength[0]), float(order.wavelength[-1])) for order in result.orders]
+    inside = np.any([(centre >= low) & (centre <= high) for low, high in ends], axis=0)
+    seen = ids[inside] if ends else []
     raise InputError(
-        "the line lies in no fitted order",
-        value=f"{line} at {wavelength:.3f} Angstrom",
-        expected="a line inside an order",
-        fix="choose another line",
+        "the line lies in no fitted order: it is in the model for its wings, or its place was not observed",
+        value=f"{ids[row]} at {centre[row]:.3f} Angstrom",
+        expected="a line in " + ", ".join(f"{low:.1f} to {high:.1f}" for low, high in ends[:5]),
+        fix=f"choose one from {seen[0]} to {seen[-1]}, or give a wavelength"
+        if len(seen)
+        else "draw the spectrum",
     )
 
 

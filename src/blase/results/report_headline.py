@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
-from blase.results.html import escape, fixed, number, percent
+from blase.results.html import escape, number, percent, to_error
 
 _PARAMETERS = (
     ("radial_velocity", "radial velocity"),
@@ -37,6 +36,4 @@ def _with_error(entry: Mapping[str, Any]) -> str:
     value, error = entry["value"], entry.get("error")
     if not error:
         return f"{number(value, 6)}{unit}"
-    decimals = 1 - math.floor(math.log10(error))
-    shown = (fixed(round(v, decimals), max(decimals, 0)) for v in (value, error))
-    return " ± ".join(shown) + unit
+    return " ± ".join(to_error(value, error)) + unit

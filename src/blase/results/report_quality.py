@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from blase.results.html import details, fixed, number, paragraph, percent, table
+from blase.results.html import details, fixed, number, paragraph, percent, table, to_error
 from blase.results.result import FitResult, OrderFit
 
 NOT_ESTIMATED = "not estimated"
@@ -88,7 +88,9 @@ def _parameter_row(name: str, entry: Mapping[str, Any]) -> list[str]:
     remarks = [f"95 % upper limit {number(limit, 4)}"] if limit is not None else []
     remarks += ["prior-dominated"] if entry.get("prior_dominated") else []
     unit = entry.get("unit")
-    value = "not known" if entry["value"] is None else number(entry["value"], 7)
+    value, error = "not known", entry.get("error")
+    if entry["value"] is not None:
+        value = to_error(entry["value"], error)[0] if error and limit is None else number(entry["value"], 6)
     return [name, value, _error_text(entry), _UNIT_TEXT.get(unit, str(unit)), "; ".join(remarks)]
 
 

@@ -18,8 +18,10 @@ def template_departures(result: FitResult, *, threshold: float = THRESHOLD) -> Q
     """Stretches of the template where |fitted - theory| exceeds `threshold` errors, the largest area first.
 
     Columns: `low`, `high` [Angstrom, vacuum, at rest]; `area`, the integral of theory - fitted [Angstrom],
-    positive where the star absorbs more than theory has it; `largest`, the largest difference in flux over
-    continuum, with its sign, and `significance`, the same over its error; `theory` and `fitted`, both there;
+    positive where the star absorbs more than theory has it, and `area_error` as if all samples of a stretch
+    erred together: those of one line do, as its strength does, and no error of the area is larger; `largest`,
+    the largest difference in flux over continuum, with its sign, and `significance`, the same over its error;
+    `theory` and `fitted`, both there;
     `lines`, the lines of the star inside. Fitted and theory are both before rotation and instrument.
     """
     wavelength = column(result.template, "wavelength")
@@ -37,8 +39,11 @@ def template_departures(result: FitResult, *, threshold: float = THRESHOLD) -> Q
         among = ids[(centres >= low) & (centres <= high)]
         step = np.gradient(wavelength)[inside] if wavelength.size > 1 else 0.0
         area = float(np.sum((theory[inside] - fitted[inside]) * step))
+        spread = float(np.sum(error[inside] * step))
         largest = fitted[worst] - theory[worst]
-        rows.append((low, high, area, largest, sigma[worst], theory[worst], fitted[worst], " ".join(among)))
+        rows.append(
+            (low, high, area, spread, largest, sigma[worst], theory[worst], fitted[worst], " ".join(among))
+        )
     return _table(rows)
 
 
@@ -58,10 +63,10 @@ def _stellar(result: FitResult) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _table(rows: list[tuple[object, ...]]) -> QTable:
-    names = ("low", "high", "area", "largest", "significance", "theory", "fitted")
+    names = ("low", "high", "area", "area_error", "largest", "significance", "theory", "fitted")
     table = QTable()
     for k, name in enumerate(names):
         values = np.array([row[k] for row in rows], dtype=np.float64)
-        table[name] = values * u.AA if name in ("low", "high", "area") else values
+        table[name] = values * u.AA if name in names[:4] else values
     table["lines"] = np.array([row[-1] for row in rows], dtype=np.str_)
     return table[np.argsort(-np.abs(table["area"].value), kind="stable")]

@@ -13,6 +13,7 @@ FloatArray = NDArray[np.float64]
 _VELOCITY_STEP = 0.3
 _MINIMUM_COLUMNS = 48
 _ELEMENTS_PER_COLUMN = 400
+_RINGS = 200
 
 
 def log_doppler(velocity: FloatArray | float) -> FloatArray:
@@ -57,3 +58,22 @@ def sum_disk(
     for x, weight in zip(*disk_columns(n_columns, limb_darkening), strict=True):
         flux += weight * rest(shifted - log_doppler(x * vsini))
     return flux
+
+
+def stream_kernel(step: float, macroturbulence: float) -> FloatArray:
+    """Velocities of radial and tangential streams over a disc without limb darkening, (2 m + 1,) of sum 1.
+
+    Rings of the disc, one after the other: at mu half of the light has a Gaussian of standard deviation
+    zeta mu / sqrt 2, half one of zeta sqrt(1 - mu^2) / sqrt 2. `step` and zeta in km/s.
+    """
+    if macroturbulence == 0:
+        return np.ones(1)
+    velocity = np.arange(-np.ceil(5 * macroturbulence / step), np.ceil(5 * macroturbulence / step) + 1) * step
+    mu, share = np.polynomial.legendre.leggauss(_RINGS)
+    mu = 0.5 * (mu + 1)
+    total = np.zeros_like(velocity)
+    for spread in (mu, np.sqrt(1 - mu**2)):
+        width = np.maximum(macroturbulence * spread / np.sqrt(2), step)
+        ring = np.exp(-0.5 * (velocity[:, None] / width) ** 2)
+        total += (ring / ring.sum(axis=0)) @ (mu * share)
+    return np.asarray(total / total.sum())

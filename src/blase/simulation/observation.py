@@ -15,7 +15,7 @@ from scipy.interpolate import CubicSpline
 from blase.constants import SPEED_OF_LIGHT
 from blase.containers import EchelleSpectrum, LineList, from_arrays
 from blase.errors import InputError
-from blase.simulation.disk import log_doppler, sum_disk
+from blase.simulation.disk import log_doppler, stream_kernel, sum_disk
 from blase.simulation.scatter import STELLAR, TELLURIC, LineScatter, TrueLines, scatter_lines
 from blase.simulation.spectrograph import blur, blur_margin, integrate_pixels, pixel_centres
 from blase.templates.line_rendering import render_optical_depth
@@ -47,6 +47,7 @@ class Truth:
     flux : (n_pixels,) without noise, in counts.
     continuum : (n_pixels,) in counts.
     star, telluric : (n_pixels,) normalised, each blurred and pixel-integrated alone.
+    macroturbulence : radial-tangential [km/s].
     """
 
     star_lines: TrueLines
@@ -63,6 +64,7 @@ class Truth:
     continuum: FloatArray
     star: FloatArray
     telluric: FloatArray
+    macroturbulence: float = 0.0
 
     @property
     def radial_velocity_barycentric(self) -> float:
@@ -89,6 +91,7 @@ class _Globals:
     wind_velocity: float
     telluric_factor: float
     limb_darkening: float
+    macroturbulence: float
 
 
 def simulate_observation(
@@ -102,6 +105,7 @@ def simulate_observation(
     resolving_power: float | None = None,
     wind_velocity: float | None = None,
     limb_darkening: float = 0.6,
+    macroturbulence: float = 0.0,
     barycentric_velocity: float = 0.0,
     signal_to_noise: float = 200.0,
     n_pixels: int = 2048,
@@ -125,6 +129,7 @@ def simulate_observation(
     resolving_power : lambda/FWHM before pixel integration; None draws 55,000 with 2 % scatter.
     wind_velocity : shift of all telluric lines [km/s]; None draws with a scatter of 0.05.
     limb_darkening : linear coefficient, 0 to 1.
+    macroturbulence : radial-tangential, of a disc without limb darkening [km/s].
     barycentric_velocity : what the metadata says [km/s]; it does not move the spectrum.
     signal_to_noise : per pixel at the mean continuum; the variance follows the flux, with a floor of 0.1 %.
     line_scatter, telluric_scatter : errors of the two templates.
@@ -143,6 +148,7 @@ def simulate_observation(
         wind_velocity=wind_velocity,
         telluric_factor=telluric_factor,
         limb_darkening=limb_darkening,
+        macroturbulence=macroturbulence,
     )
     _check(
         settings, wavelength_range, n_pixels=n_pixels, signal_to_noise=signal_to_noise, level=continuum_level
@@ -169,6 +175,7 @@ def simulate_observation(
         continuum,
         star,
         telluric,
+        macroturbulence,
     )
     nominal = NOMINAL_RESOLVING_POWER if resolving_power is None else resolving_power
     return Simulation(expose(truth, noise_rng, signal_to_noise, nominal, seed), truth)
@@ -182,9 +189,12 @@ def _observe(
     pixel = SPEED_OF_LIGHT * np.diff(wavelength).max() / wavelength[0]
     margin = (blur_margin(settings.resolving_power) + pixel) / SPEED_OF_LIGHT
     grid = np.arange(np.log(wavelength[0]) - margin, np.log(wavelength[-1]) + margin + step, step)
-    shift, spread = log_doppler(settings.radial_velocity), float(log_doppler(settings.vsini)) + 10 * step
+    shift = log_doppler(settings.radial_velocity)
+    streams = stream_kernel(_GRID_STEP, settings.macroturbulence)
+    spread = float(log_doppler(settings.vsini)) + (10 + len(streams)) * step
     rest_grid = np.arange(grid[0] - shift - spread, grid[-1] - shift + spread + step, step)
-    rest = CubicSpline(rest_grid, np.exp(-render_optical_depth(np.exp(rest_grid), star)))
+    absorbed = -np.expm1(-render_optical_depth(np.exp(rest_grid), star))
+    rest = CubicSpline(rest_grid, 1 - np.convolve(absorbed, streams, mode="same"))
     stellar = sum_disk(
         rest,
         grid,
@@ -228,7 +238,9 @@ def expose(
     )
 
 
-def _draw_globals(rng: np.random.Generator, *, limb_darkening: float, **given: float | None) -> _Globals:
+def _draw_globals(
+    rng: np.random.Generator, *, limb_darkening: float, macroturbulence: float, **given: float | None
+) -> _Globals:
     """Fill what is None; every number is drawn, so that stating one does not change the others."""
     drawn = {
         "radial_velocity": rng.uniform(-80.0, 80.0),
@@ -238,7 +250,7 @@ def _draw_globals(rng: np.random.Generator, *, limb_darkening: float, **given: f
         "telluric_factor": 10 ** (0.1 * rng.standard_normal()),
     }
     stated = {name: float(value) for name, value in given.items() if value is not None}
-    return _Globals(**{**drawn, **stated}, limb_darkening=limb_darkening)
+    return _Globals(**{**drawn, **stated}, limb_darkening=limb_darkening, macroturbulence=macroturbulence)
 
 
 def _seed(seed: int) -> int:
@@ -264,6 +276,7 @@ def _check(
         ("radial_velocity", velocity, abs(velocity) < 3000, "within 3000 km/s"),
         ("resolving_power", power, 1e3 <= power <= 5e5, "1000 to 500,000"),
         ("limb_darkening", settings.limb_darkening, 0 <= settings.limb_darkening <= 1, "0 to 1"),
+        ("macroturbulence", settings.macroturbulence, 0 <= settings.macroturbulence < 100, "0 to 100 km/s"),
         ("telluric_factor", settings.telluric_factor, settings.telluric_factor > 0, "a positive number"),
         ("n_pixels", n_pixels, n_pixels >= 50, "50 or more"),
         ("signal_to_noise", signal_to_noise, signal_to_noise > 0, "a positive number"),

@@ -17,13 +17,19 @@ function prepare(canvas) {
 function ticks(low, high, most) {
   const raw = (high - low) / Math.max(most, 1);
   const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw * 0.999);
-  const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-  const out = [];
-  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k += 1) {
-    out.push({ value: k * step, text: fixed(k * step, decimals) });
-  }
-  return out;
+  const places = (step) => {
+    const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+    const out = [];
+    for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k += 1) {
+      out.push({ value: k * step, text: fixed(k * step, decimals) });
+    }
+    return out;
+  };
+  const steps = [1, 2, 5, 10].map((m) => m * power);
+  const chosen = steps.findIndex((s) => s >= raw * 0.999);
+  const found = places(steps[chosen]);
+  // One number says nothing of a scale: where the round ones fall outside, the next finer step.
+  return found.length > 1 || chosen === 0 ? found : places(steps[chosen - 1]);
 }
 
 // A rectangle with scales: `box.x` and `box.y` turn numbers into screen coordinates.
