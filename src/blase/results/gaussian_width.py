@@ -63,7 +63,7 @@ def _widths(lines: QTable, rows: NDArray[np.intp], summary: dict[str, Any]) -> F
     resolving_power = _value(summary, "resolving_power")
     spread = SPEED_OF_LIGHT / resolving_power / 2.35 if resolving_power else np.inf
     step = min(float(np.min(sigma + gamma)), spread) / _STEPS_PER_WIDTH
-    velocity = (np.arange(_SAMPLES) - _SAMPLES // 2) * step
+    velocity = np.asarray((np.arange(_SAMPLES) - _SAMPLES // 2) * step, dtype=np.float64)
     depth = (strength / per_velocity)[:, None] * voigt_profile(velocity, sigma[:, None], gamma[:, None])
     depth = _floored(depth, lines, rows)
     absorbed = torch.from_numpy(-np.expm1(-depth))

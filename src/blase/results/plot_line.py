@@ -126,7 +126,7 @@ def _order_at(result: FitResult, row: int) -> OrderFit:
             return order
     ends = [(float(order.wavelength[0]), float(order.wavelength[-1])) for order in result.orders]
     inside = np.any([(centre >= low) & (centre <= high) for low, high in ends], axis=0)
-    seen = ids[inside] if ends else []
+    seen = ids[inside] if ends else ids[:0]
     raise InputError(
         "the line lies in no fitted order: it is in the model for its wings, or its place was not observed",
         value=f"{ids[row]} at {centre[row]:.3f} Angstrom",
