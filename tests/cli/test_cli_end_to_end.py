@@ -37,6 +37,7 @@ FILES = {
     "spectrum.fits",
     "template.fits",
     "model.safetensors",
+    "covariance.safetensors",
     "report.html",
 }
 

@@ -338,7 +338,7 @@ def test_the_terminal_shows_the_range_of_what_orders_have() -> None:
     lines = order_lines([own(52_100.0, 610.0, 0.31), own(58_900.0, 700.0, -0.2)])
     assert [line.split("  ")[-1].strip() for line in lines] == [
         "52100 to 58900",
-        "-0.2 to 0.31 km/s",
-        "0.1 to 0.1 km/s",
+        "-0.2 to 0.31 km/s, errors 0.02 to 0.02",
+        "0.1 to 0.1 km/s, errors 0.4 to 0.4",
     ]
     assert order_lines([own(52_100.0, 610.0)]) == order_lines([]) == []

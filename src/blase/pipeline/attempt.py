@@ -94,11 +94,13 @@ class Attempts:
         tolerance: float,
         windows: float,
         sweeps: int = SWEEPS,
+        done: int = 0,
+        total: int | None = None,
     ) -> tuple[Objective[SpectrumModel], Solution]:
         """Minimise from `state`.
 
         `tolerance` is the gain an order at which to stop, `windows` that of `jacobian`, `sweeps` those of
-        `minimise_structured`.
+        `minimise_structured`. So many iterations of a `total` were `done` before.
         """
         objective = self.objective_at(state)
         z = objective.space.pack(objective.model) if state.z is None else state.z
@@ -106,11 +108,11 @@ class Attempts:
         reconsider_reach(objective.model)
 
         def tell(iteration: int, value: float, rms: float) -> None:
-            entry = {"stage": stage, "iteration": iteration, "objective": value, "residual_rms": rms}
+            entry = {"stage": stage, "iteration": done + iteration, "objective": value, "residual_rms": rms}
             self.history.append(entry)
             if self.progress is not None:
                 message = f"{objective.space.size} parameters, objective {value:.5g}"
-                self.progress({**entry, "total": max_iterations, "message": message})
+                self.progress({**entry, "total": total or max_iterations, "message": message})
 
         return objective, minimise_structured(
             objective,

@@ -21,13 +21,11 @@ from blase.pipeline.analysis import analyse
 from blase.pipeline.approach import approach
 from blase.pipeline.attempt import Attempts, Progress
 from blase.pipeline.build import Settings
+from blase.pipeline.last_descent import last_descent
 from blase.pipeline.passes import Passes
 from blase.pipeline.prepare import Pixels
 from blase.pipeline.state import FloatArray, Start
 
-TOLERANCE = 0.1
-"""A fit ends when a step gains less than this in ln(posterior) an order; 0.5 is one standard deviation of one
-parameter."""
 _PASSES = 60
 
 
@@ -98,9 +96,7 @@ def solve(
     while not passes.settled and number < _PASSES:
         number += 1
         state = passes.onward(state, f"{stage}, pass {number}", checkpoint)
-    objective, solution = attempts.descend(
-        state, stage, max_iterations=max_iterations, tolerance=TOLERANCE, windows=FINE_WINDOWS
-    )
+    objective, solution = last_descent(attempts, state, stage, max_iterations)
     analysis = analyse(objective, solution, FINE_WINDOWS)
     if not passes.settled:
         solution = replace(

@@ -38,6 +38,11 @@ class Summit:
         return self._down >= PATIENCE
 
     @property
+    def has_fallen(self) -> bool:
+        """Whether the last evidence was clearly below the largest."""
+        return self._down > 0
+
+    @property
     def is_level(self) -> bool:
         """Whether the last pass did not lead clearly up."""
         return self._rise < self._clearly
