@@ -1,4 +1,4 @@
-"""Transmissions as TelFit, Molecfit, TAPAS, PSG and LBLRTM write them: small files made by their descriptions."""
+"""Transmissions as TelFit, Molecfit, TAPAS, PSG and LBLRTM write them: files made by their descriptions."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class _Columns:
 
 @dataclass(frozen=True)
 class _Place:
-    """Departures and ln R, and how good they are; arrays over pixels are (n_pixels,), `design` (k, n_pixels)."""
+    """Departures and ln R, and how good they are; pixels are (n_pixels,), `design` is (k, n_pixels)."""
 
     x: FloatArray
     cost: float

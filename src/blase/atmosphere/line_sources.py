@@ -52,7 +52,7 @@ def find_lines(
             "no line list is named, and none is in its usual place",
             path=folder,
             value=f"no such folder, and {low:g} to {high:g} Angstrom",
-            expected="a folder with HITRAN records (.par) of H2O, O2, CO2, CH4, ...; or a range in a band that "
+            expected="a folder with HITRAN records (.par) of H2O, O2, CO2, ...; or a range in a band that "
             f"is known without, in Angstrom: {known}",
             fix=f"{_GET} into this folder, or name the files: --line-list PATH",
         )

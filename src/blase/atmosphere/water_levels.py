@@ -2,10 +2,10 @@
 
 They are term values as published: of every level the mean of wavenumber plus lower energy of the transitions
 that end there, after HITRAN2020 (Gordon et al. 2022, JQSRT 277, 107949, doi:10.1016/j.jqsrt.2021.107949) and,
-for (2 1 1), HITRAN2012 (Rothman et al. 2013, JQSRT 130, 4, doi:10.1016/j.jqsrt.2013.07.002), which agree among
-themselves within 1e-4 cm^-1 and in their origins with the critical evaluation of all measurements by a group of
-IUPAC (Tennyson et al. 2013, JQSRT 117, 29, doi:10.1016/j.jqsrt.2012.10.002). The levels here are those that
-lines of more than 1 % of the strongest of their band join.
+for (2 1 1), HITRAN2012 (Rothman et al. 2013, JQSRT 130, 4, doi:10.1016/j.jqsrt.2013.07.002). They agree among
+themselves within 1e-4 cm^-1, and in their origins with the critical evaluation of all measurements by
+a group of IUPAC (Tennyson et al. 2013, JQSRT 117, 29, doi:10.1016/j.jqsrt.2012.10.002). The levels here are
+those that lines of more than 1 % of the strongest of their band join.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One damped Gauss-Newton step of a small, dense problem: what fits of a few hundred parameters share.
 
-Levenberg (1944), Marquardt (1963): the diagonal of the normal matrix is multiplied by 1 + damping until the cost does
-not rise. The structured path (`levenberg_marquardt`) is for whole spectra.
+Levenberg (1944), Marquardt (1963): the diagonal of the normal matrix is multiplied by 1 + damping until the
+cost does not rise. The structured path (`levenberg_marquardt`) is for whole spectra.
 """
 
 from __future__ import annotations
@@ -22,20 +22,25 @@ _SLACK = 0.01  # of chi-square, below which a step counts as no worse
 
 
 class Place(Protocol):
-    """Parameters `x` (k,), what they cost (chi-square, priors included), and the normal equations there.
-
-    `normal` (k, k) is half the Gauss-Newton matrix of second derivatives of the cost, `gradient` (k,) minus
-    half its slope, so that normal^-1 gradient is the full step and normal^-1 the covariance.
-    """
+    """A place among the parameters, and how good it is."""
 
     @property
-    def x(self) -> FloatArray: ...
+    def x(self) -> FloatArray:
+        """The parameters (k,)."""
+
     @property
-    def cost(self) -> float: ...
+    def cost(self) -> float:
+        """Chi-square, priors included."""
+
     @property
-    def normal(self) -> FloatArray: ...
+    def normal(self) -> FloatArray:
+        """Half the Gauss-Newton matrix of second derivatives of the cost (k, k); its inverse is the
+        covariance.
+        """
+
     @property
-    def gradient(self) -> FloatArray: ...
+    def gradient(self) -> FloatArray:
+        """Minus half the slope of the cost (k,): normal^-1 gradient is the full step."""
 
 
 AnyPlace = TypeVar("AnyPlace", bound=Place)

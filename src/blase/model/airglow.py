@@ -10,7 +10,7 @@ from blase.functional.optical_depth import Sampling, optical_depth
 
 
 class Airglow(nn.Module):
-    """Emission sum_g a_g sum_j r_j V(l - l_j D_v; sigma_j, gamma_j), V of unit area; it does not pass the air.
+    """Emission sum_g a_g sum_j r_j V(l - l_j D_v; sigma_j, gamma_j), V of unit area, not through the air.
 
     The parameters are `amplitudes` (n_groups,), the light [unit of the order's flux times Angstrom] of each
     group of lines, in which the model is linear, and `velocity` [km/s], by which all of them are displaced.

@@ -22,8 +22,8 @@ from blase.pipeline.prepare import Pixels, without
 PRIOR = 30.0
 """Width of the prior of every amplitude, about zero [median flux of the order times Angstrom].
 
-It is far from what data can say of a line. A width of 1000 would be as little to the point, but makes the normal
-equations so stiff (1e12 beside a prior's 1) that their solution is no minimum of them any more.
+It is far from what data can say of a line. A width of 1000 would be as little to the point, but makes the
+normal equations so stiff (1e12 beside a prior's 1) that their solution is no minimum of them any more.
 """
 VELOCITY_PRIOR = 0.3
 """Width of the prior of the velocity of the lines in an order, about that of the air [km/s]: as far as the

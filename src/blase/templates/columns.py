@@ -12,8 +12,8 @@ from blase.errors import InputError
 _WAVELENGTH = {"wave", "wav", "wavelength", "wavelengths", "lambda", "lam", "wl", "wvl", "wave/freq"}
 _WAVENUMBER = {"wavenumber", "wavenumbers", "wavenum"}
 _MOLECFIT = ("mlambda", "mtrans")
-"""Wavelength [micron, vacuum] and transmission of the model in tables of Molecfit (manual VLT-MAN-ESO-19550-5772,
-where `lambda` and `flux` beside them are those of the data)."""
+"""Wavelength [micron, vacuum] and transmission of the model in tables of Molecfit (manual
+VLT-MAN-ESO-19550-5772), where `lambda` and `flux` beside them are those of the data."""
 _NORMALISED = {"norm", "normalised", "normalized", "transmission", "transmittance", "total", "mtrans"}
 _FLUX = {"flux", "fluxes", "flam", "intensity", "spec", "spectrum"}
 _CONTINUUM = {"continuum", "cont"}
@@ -89,8 +89,7 @@ def identify_columns(names: Sequence[str], *, path: str | Path | None = None) ->
             "the columns of the template are not recognised",
             path=path,
             value=", ".join(names),
-            expected="a wavelength (wavelength, wave, lambda, ...) or wavenumber, and one of flux, normalised, "
-            "transmission",
+            expected="a wavelength (wave, lambda, ...) or wavenumber, and one of flux, normalised, transmission",
             fix="rename the columns, for instance to wavelength_A and flux",
         )
     return Columns(wavelength, normalised, flux, continuum)
