@@ -89,7 +89,7 @@ def identify_columns(names: Sequence[str], *, path: str | Path | None = None) ->
             "the columns of the template are not recognised",
             path=path,
             value=", ".join(names),
-            expected="a wavelength (wave, lambda, ...) or wavenumber, and one of flux, normalised, transmission",
+            expected="a wavelength (wave, lambda) or wavenumber, and one of flux, normalised, transmission",
             fix="rename the columns, for instance to wavelength_A and flux",
         )
     return Columns(wavelength, normalised, flux, continuum)
