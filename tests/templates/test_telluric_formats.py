@@ -60,7 +60,11 @@ def tapas(path: Path) -> Path:
 def psg(path: Path) -> Path:
     """Comments with the names of the columns, the last of them; micron."""
     path = path / "psg_trn.txt"
-    head = ["# Planetary Spectrum Generator", "# Spectral unit: Wavelength [um]", "# Wave/freq Total H2O CO2 O2"]
+    head = [
+        "# Planetary Spectrum Generator",
+        "# Spectral unit: Wavelength [um]",
+        "# Wave/freq Total H2O CO2 O2",
+    ]
     rows = [f"{w * 1e-4:.9f} {t:.8e} 1.0 1.0 {t:.8e}" for w, t in zip(WAVE, TRANSMISSION, strict=True)]
     path.write_text("\n".join([*head, *rows]) + "\n")
     return path
