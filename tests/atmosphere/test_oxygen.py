@@ -27,6 +27,20 @@ def test_fine_structure_is_that_of_microwaves(n: int, below: float, above: float
     assert middle - ground_levels(n + 1)[n][0] == pytest.approx(above * GHZ, abs=2e-6)
 
 
+# origin, B and D of the lowest vibrational level: nu_00, B_e - alpha_e / 2 and D_e (Huber & Herzberg 1979,
+# Constants of Diatomic Molecules), beside which the lowest level of X lies 0.246 - 1.32 cm^-1 from its middle
+HUBER_HERZBERG = {"1.27 micron": (7882.39, 1.41785, 4.86e-6), "A": (13120.91, 1.39127, 5.351e-6)}
+
+
+@pytest.mark.parametrize("name", HUBER_HERZBERG)
+def test_upper_states_have_the_constants_of_huber_and_herzberg(name: str) -> None:
+    band = next(b for b in BANDS if b.name == name)
+    origin, rotation, distortion = HUBER_HERZBERG[name]
+    assert band.rotation[0] == pytest.approx(rotation, abs=3e-5)
+    assert -band.rotation[1] == pytest.approx(distortion, rel=0.06)
+    assert band.origin == pytest.approx(origin + 1.1, abs=0.1)
+
+
 @pytest.mark.parametrize(("omega", "upper"), [(0, 0), (0, 2), (0, 8), (2, 2), (2, 3), (2, 9)])
 def test_an_upper_level_decays_by_the_rate_of_its_band(omega: int, upper: int) -> None:
     branches = [
@@ -66,6 +80,6 @@ def test_without_a_list_oxygen_is_known_and_the_rest_is_explained(
     found = find_lines(None, wavelength_range=(7590.0, 7700.0))
     assert set(found.lines.molecule) == {7}
     assert "hitran.org" in found.notes[0] and str(tmp_path / "line-lists") in found.notes[0]
-    with pytest.raises(InputError, match="7596 to 7692, 12467 to 12932 Angstrom") as caught:
-        find_lines(None, wavelength_range=(9300.0, 9400.0))
+    with pytest.raises(InputError, match="7596 to 7692, 12467 to 12932; H2O") as caught:
+        find_lines(None, wavelength_range=(21_000.0, 21_100.0))
     assert "hitran.org" in str(caught.value) and str(tmp_path / "line-lists") in str(caught.value)

@@ -95,7 +95,7 @@ def test_without_lists_it_says_which_to_get_and_where(
 ) -> None:
     monkeypatch.setenv("BLASE_CACHE", str(tmp_path))
     output = tmp_path / "out.fits"
-    code = main(["telluric", "--altitude", "0", "--wavelength", "9418", "9426", "-o", str(output)])
+    code = main(["telluric", "--altitude", "0", "--wavelength", "20000", "20008", "-o", str(output)])
     said = capsys.readouterr().err
     assert code == 2
     assert "hitran.org" in said

@@ -164,6 +164,7 @@ def build_priors(model: SpectrumModel) -> dict[str, Prior]:
     widths = {
         "continuum.coefficients": 0.5,
         "airglow.amplitudes": 0.05,
+        "airglow.velocity": 0.2,
         "resolving_power_departure": 0.03,
         "correction.coefficients": 0.4,
     }

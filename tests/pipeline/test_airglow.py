@@ -77,6 +77,32 @@ def test_the_light_of_every_line_is_found(lit: tuple[EchelleSpectrum, float], fr
     assert np.all(error < 0.003 * lit[1])
 
 
+def test_lines_that_are_displaced_are_found_where_they_are(
+    lit: tuple[EchelleSpectrum, float], star: Clone, air: Clone, tmp_path: Path
+) -> None:
+    """A list whose wavelengths are 0.3 km/s too short."""
+    displaced = tmp_path / "sky.txt"
+    rows = "\n".join(f"{centre * (1 - 0.3 / SPEED_OF_LIGHT):.6f} {light}" for centre, light in LINES)
+    displaced.write_text("wavelength intensity\n" + rows + "\n")
+    options = {"resolving_power": (POWER, 100.0), "folds": 0, "curve": False, "new_lines": False}
+    moved = fit_spectrum(lit[0], star=star, telluric=air, airglow="free", airglow_list=displaced, **options)
+    row = moved.summary["airglow"][-1]
+    assert row["velocity"] == pytest.approx(0.3, abs=4 * row["velocity_error"])
+    assert 0 < row["velocity_error"] < 0.05
+    held = fit_spectrum(
+        lit[0],
+        star=star,
+        telluric=air,
+        airglow="free",
+        airglow_list=displaced,
+        fix={"airglow_velocity": None},
+        **options,
+    )
+    assert held.summary["airglow"][-1]["velocity"] == 0.0
+    assert held.summary["airglow"][-1]["velocity_error"] is None
+    assert moved.summary["residual_rms"] < 0.95 * held.summary["residual_rms"]
+
+
 def test_the_star_is_as_without_emission(
     simulation: Simulation, freed: FitResult, fitted: FitResult, tmp_path: Path
 ) -> None:

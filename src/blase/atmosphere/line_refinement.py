@@ -18,6 +18,7 @@ from blase.atmosphere.layers import Air
 from blase.atmosphere.observed_order import GRID_STEP, ObservedOrder, Values
 from blase.atmosphere.transmission import SingleLine
 from blase.constants import SPEED_OF_LIGHT
+from blase.fit.damped_step import FIRST_DAMPING, damped_step
 
 FloatArray = NDArray[np.float64]
 
@@ -41,6 +42,7 @@ _BATCH = 96
 _MAX_STEPS = 10
 _SETTLED = 0.1
 _OUTLIER = 6.0
+_CLIPS = 2
 _KINDS = 3
 
 
@@ -121,6 +123,71 @@ class _Columns:
         return rows
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Departures and ln R, and how good they are; pixels are (n_pixels,), `design` is (k, n_pixels)."""
+
+    x: FloatArray
+    cost: float
+    normal: FloatArray
+    gradient: FloatArray
+    light: FloatArray
+    both: FloatArray
+    continuum: FloatArray
+    design: FloatArray
+
+
+class _Problem:
+    """What is fitted to one order: departures of its lines and ln R less that of all orders."""
+
+    def __init__(
+        self, order: ObservedOrder, values: Values, air: Air, priors: LinePriors, lines: list[SingleLine]
+    ) -> None:
+        self.order, self.power = order, values["log_resolving_power"]
+        self.columns = _Columns(order, lines, values["wind_velocity"])
+        self.depths, self.star = order.optical_depths(values, air), order.star(values)
+        self.base = sum(self.depths.values(), np.zeros(order.grid.numel()))
+        each = [priors.strength, priors.velocity, priors.width]
+        self.width = np.array(each * len(lines) + [priors.resolving_power])
+        self.used, self.inflation = order.used.copy(), 1.0
+
+    def at(self, x: FloatArray) -> _Place:
+        """The place of `x`."""
+        departure = x[:-1].reshape(-1, _KINDS)
+        light = self.star * np.exp(-np.maximum(self.base + self.columns.depth(departure), 0.0))
+        design, both = _design(self.order, self.columns, light, departure, self.power + x[-1])
+        return self._weighed(x, light, both, design)
+
+    def again(self, place: _Place) -> _Place:
+        """The same place with the pixels and the noise of now."""
+        return self._weighed(place.x, place.light, place.both, place.design)
+
+    def _weighed(self, x: FloatArray, light: FloatArray, both: FloatArray, design: FloatArray) -> _Place:
+        """Normal equations with the continuum, which is linear, projected out."""
+        order, used = self.order, self.used
+        continuum = order.continuum(both, used)
+        sigma = order.sigma * self.inflation
+        residual = ((order.flux - continuum * both) / sigma)[used]
+        columns = (design * (continuum / sigma))[:, used].T
+        basis = np.linalg.qr((order.basis * (both / sigma)[:, None])[used])[0]
+        columns = columns - basis @ (basis.T @ columns)
+        return _Place(
+            x=x,
+            cost=float(residual @ residual + np.sum((x / self.width) ** 2)),
+            normal=columns.T @ columns + np.diag(self.width**-2.0),
+            gradient=columns.T @ residual - x / self.width**2,
+            light=light,
+            both=both,
+            continuum=continuum,
+            design=design,
+        )
+
+    def wrong(self, place: _Place) -> NDArray[np.bool_]:
+        """Used pixels that no line explains."""
+        residual = (self.order.flux - place.continuum * place.both) / (self.order.sigma * self.inflation)
+        return (np.abs(residual) > _OUTLIER) & self.used
+
+
 def refine_lines(
     order: ObservedOrder,
     values: Values,
@@ -138,66 +205,45 @@ def refine_lines(
     priors : how much lines may depart.
     free : whether they may at all; else only the resolving power of the order and the noise are found.
     """
-    priors = priors or LinePriors()
-    power = values["log_resolving_power"]
-    middle = float(np.median(order.order.wavelength))
-    least = LEAST_DEPTH * middle / np.exp(power)
+    least = LEAST_DEPTH * float(np.median(order.order.wavelength)) / np.exp(values["log_resolving_power"])
     lines = order.atmosphere.single_lines(air, least=least) if free else []
-    columns = _Columns(order, lines, values["wind_velocity"])
-    depths, star = order.optical_depths(values, air), order.star(values)
-    base = sum(depths.values(), np.zeros(order.grid.numel()))
-    width = np.array([priors.strength, priors.velocity, priors.width] * len(lines) + [priors.resolving_power])
-    n_continuum = order.basis.shape[1]
-    x, used, inflation, converged = np.zeros(len(width)), order.used.copy(), 1.0, False
-    clipped = 0
+    problem = _Problem(order, values, air, priors or LinePriors(), lines)
+    here, damping, clipped, converged = problem.at(np.zeros(problem.width.size)), FIRST_DAMPING, 0, False
     for _ in range(_MAX_STEPS):
-        departure = x[:-1].reshape(-1, _KINDS)
-        light = star * np.exp(-np.maximum(base + columns.depth(departure), 0.0))
-        design, both = _design(order, columns, light, departure, power + x[-1])
-        continuum = order.continuum(both, used)
-        sigma = order.sigma * inflation
-        full = np.concatenate([design * continuum, order.basis.T * both]) / sigma
-        residual = (order.flux - continuum * both) / sigma
-        inflation = _inflation(order, continuum * both, used)
-        full, residual = (
-            full * (sigma / (order.sigma * inflation)),
-            residual * sigma / (order.sigma * inflation),
-        )
-        precision = np.concatenate([width**-2.0, np.full(n_continuum, 1e-12)])
-        normal = full[:, used] @ full[:, used].T + np.diag(precision)
-        gradient = full[:, used] @ residual[used]
-        gradient[: len(x)] -= x / width**2
-        covariance = np.linalg.inv(normal)
-        step = np.clip((covariance @ gradient)[: len(x)], -2 * width, 2 * width)
-        x = x + step
-        errors = np.sqrt(np.diag(covariance))
-        if np.all(np.abs(step) < _SETTLED * errors[: len(x)]):
-            wrong = (np.abs(residual) > _OUTLIER) & used
-            if clipped == 2 or not wrong.any():
+        problem.inflation = _inflation(order, here.continuum * here.both, problem.used)
+        here = problem.again(here)
+        step, here, damping = damped_step(here, problem.at, longest=2 * problem.width, damping=damping)
+        errors = np.sqrt(np.diag(np.linalg.inv(here.normal)))
+        if np.all(np.abs(step) < _SETTLED * errors):
+            wrong = problem.wrong(here)
+            if clipped == _CLIPS or not wrong.any():
                 converged = True
                 break
-            used, clipped = used & ~wrong, clipped + 1
-    relative = full * (order.sigma * inflation) / continuum / np.maximum(both, 1e-12)
-    relative[len(x) :] = 0.0
-    light_error = np.sqrt(
-        np.maximum(np.einsum("ip,ij,jp->p", relative, covariance, relative, optimize=True), 0)
-    )
-    blurred = order.detect(np.stack([star, light / star]), power + x[-1])
+            problem.used, clipped = problem.used & ~wrong, clipped + 1
+    return _result(problem, here, lines, converged)
+
+
+def _result(problem: _Problem, here: _Place, lines: list[SingleLine], converged: bool) -> RefinedOrder:
+    order, power = problem.order, problem.power + here.x[-1]
+    covariance = np.linalg.inv(here.normal)
+    relative = here.design / np.maximum(here.both, 1e-12)
+    variance = np.einsum("ip,ij,jp->p", relative, covariance, relative, optimize=True)
+    blurred = order.detect(np.stack([problem.star, here.light / problem.star]), power)
     return RefinedOrder(
         lines=tuple(lines),
-        departure=x[:-1].reshape(-1, _KINDS),
-        error=errors[: len(x) - 1].reshape(-1, _KINDS),
-        both=both,
+        departure=here.x[:-1].reshape(-1, _KINDS),
+        error=np.sqrt(np.diag(covariance))[:-1].reshape(-1, _KINDS),
+        both=here.both,
         star=blurred[0],
         telluric=blurred[1],
-        continuum=continuum * order.scale,
-        light_error=light_error,
-        used=used,
-        noise_inflation=inflation,
-        resolving_power=float(np.exp(power + x[-1])),
+        continuum=here.continuum * order.scale,
+        light_error=np.sqrt(np.maximum(variance, 0)),
+        used=problem.used,
+        noise_inflation=problem.inflation,
+        resolving_power=float(np.exp(power)),
         grid=order.grid.numpy(),
-        transmission=light / star,
-        by_molecule={name: np.exp(-depth) for name, depth in depths.items()},
+        transmission=here.light / problem.star,
+        by_molecule={name: np.exp(-depth) for name, depth in problem.depths.items()},
         converged=converged,
     )
 

@@ -96,7 +96,7 @@ def _profiles(order: Order, lines: AirglowLines, resolving_power: float, velocit
     )
     with torch.no_grad():
         blurred = line_spread_broadening(
-            airglow.profiles,
+            airglow.profiles(),
             step=velocity_step(grid.wavelength),
             resolving_power=torch.tensor(resolving_power, dtype=torch.float64),
         )

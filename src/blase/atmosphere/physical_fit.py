@@ -19,6 +19,7 @@ from torch import Tensor
 from blase.atmosphere.layers import Air
 from blase.atmosphere.observed_order import Light, ObservedOrder, Values
 from blase.atmosphere.transmission import WATER
+from blase.fit.damped_step import FIRST_DAMPING, damped_step
 from blase.functional.parallel import map_all
 
 FloatArray = NDArray[np.float64]
@@ -33,7 +34,6 @@ OUTLIER = 6.0
 _MAX_STEPS = 40
 _SETTLED = 0.05  # of a standard error
 _LEAST_GAIN = 0.2  # of chi-square, in one step
-_SLACK = 0.01  # of chi-square, below which a step counts as no worse
 _WATER_TRIALS = (0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 5.0)
 
 
@@ -110,7 +110,7 @@ def fit_atmosphere(
     problem.used = [order.used.copy() for order in orders]
     _guess_water(problem)
     now = _evaluate(problem, problem.start.copy(), np.ones(len(orders)))
-    damping, reason, converged, clipped = 1e-3, f"{_MAX_STEPS} steps were taken", False, False
+    damping, reason, converged, clipped = FIRST_DAMPING, f"{_MAX_STEPS} steps were taken", False, False
     for n_steps in range(1, _MAX_STEPS + 1):  # noqa: B007
         now = _reweighted(problem, now)
         before = now.cost
@@ -248,16 +248,13 @@ def _noise(order: ObservedOrder, state: OrderState) -> float:
 def _move(problem: _Problem, now: _Step, damping: float) -> tuple[FloatArray, _Step, float]:
     """One accepted step (or none, of length zero), the new place and the damping to go on with."""
     fixed = np.array([state.noise_inflation for state in now.states])
-    for _ in range(8):
-        damped = (now.normal + damping * np.diag(np.diag(now.normal)))[np.ix_(problem.free, problem.free)]
-        step = np.zeros_like(now.x)
-        step[problem.free] = np.linalg.solve(damped, now.gradient[problem.free])
-        step = np.clip(step, -2 * problem.width, 2 * problem.width)
-        trial = _evaluate(problem, now.x + step, fixed)
-        if trial.cost <= now.cost + _SLACK:
-            return step, trial, max(damping / 10, 1e-9)
-        damping = max(damping * 10, 1e-4)
-    return np.zeros_like(now.x), now, damping
+    return damped_step(
+        now,
+        lambda x: _evaluate(problem, x, fixed),
+        longest=2 * problem.width,
+        damping=damping,
+        free=problem.free,
+    )
 
 
 def _covariance(problem: _Problem, now: _Step) -> FloatArray:

@@ -67,7 +67,7 @@ def synthesise(
     conditions : site, weather and airmass.
     wavelength_range : vacuum Angstrom.
     line_lists : files of HITRAN records, or folders of them; None for `default_line_folder()`, and where that
-        is missing for oxygen alone, computed.
+        is missing for the strongest lines of oxygen and water, computed.
     profile : a file or a profile; None for the U.S. standard atmosphere.
     continuum : a file or a table of the water continuum. With it water lines end 25 cm^-1 from their centres
         and lose their pedestal, without it their wings are whole.

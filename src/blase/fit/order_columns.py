@@ -33,6 +33,11 @@ def airglow_name(number: int) -> str:
     return f"orders.{number}.airglow.amplitudes"
 
 
+def airglow_velocity_name(number: int) -> str:
+    """Name of the velocity of the airglow of order `number`."""
+    return f"orders.{number}.airglow.velocity"
+
+
 def continuum_name(number: int) -> str:
     """Name of the continuum's coefficients of order `number`."""
     return f"orders.{number}.continuum.coefficients"
@@ -53,9 +58,11 @@ def own_columns(
         found[departure_name(number)] = by_power[:, None]
     if order.airglow is not None:
         with torch.no_grad():
-            columns = order.sky(model.line_spread, order.airglow.profiles)
+            emission = torch.cat([order.airglow.profiles(), order.airglow.slope()[None]])
+            columns = order.sky(model.line_spread, emission)
         assert isinstance(columns, Tensor)
-        found[airglow_name(number)] = np.ascontiguousarray(columns.numpy().T)
+        found[airglow_name(number)] = np.ascontiguousarray(columns[:-1].numpy().T)
+        found[airglow_velocity_name(number)] = np.ascontiguousarray(columns[-1:].numpy().T)
     if order.wavelength_correction is not None:
         slope = displacement_slope(order, blurred, model.line_spread)
         found[correction_name(number)] = (slope[:, None] * order.wavelength_correction.basis).numpy()

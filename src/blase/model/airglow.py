@@ -5,14 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from blase.functional.doppler import doppler_factor
 from blase.functional.optical_depth import Sampling, optical_depth
 
 
 class Airglow(nn.Module):
-    """Emission sum_g a_g sum_j r_j V(l - l_j; sigma_j, gamma_j), V of unit area; it does not pass the air.
+    """Emission sum_g a_g sum_j r_j V(l - l_j D_v; sigma_j, gamma_j), V of unit area, not through the air.
 
-    The parameter is `amplitudes` (n_groups,), the light [unit of the order's flux times Angstrom] of each
-    group of lines; the model is linear in it. Places, widths and the shares r_j inside a group are fixed.
+    The parameters are `amplitudes` (n_groups,), the light [unit of the order's flux times Angstrom] of each
+    group of lines, in which the model is linear, and `velocity` [km/s], by which all of them are displaced.
+    Widths and the shares r_j inside a group are fixed.
 
     Parameters
     ----------
@@ -22,30 +24,52 @@ class Airglow(nn.Module):
     group : (n_lines,) number of the group of each line, from 0 on, none left out.
     """
 
-    profiles: Tensor
+    centre: Tensor
+    sigma: Tensor
+    gamma: Tensor
+    share: Tensor
+    group: Tensor
+    wavelength: Tensor
 
     def __init__(
         self, grid: Sampling, *, centre: Tensor, sigma: Tensor, gamma: Tensor, share: Tensor, group: Tensor
     ) -> None:
         super().__init__()
-        count = int(group.max()) + 1 if group.numel() else 0
+        self._levels = grid.levels
+        lines = {"centre": centre, "sigma": sigma, "gamma": gamma, "share": share, "group": group}
+        for name, tensor in {"wavelength": grid.wavelength, **lines}.items():
+            self.register_buffer(name, tensor, persistent=False)
+        self.count = int(group.max()) + 1 if group.numel() else 0
+        self.amplitudes = nn.Parameter(torch.zeros(self.count, dtype=torch.float64))
+        self.velocity = nn.Parameter(torch.zeros((), dtype=torch.float64))
+
+    def profiles(self, velocity: Tensor | None = None) -> Tensor:
+        """Flux (n_groups, n_grid) of every group of unit light, where the lines are or at `velocity`."""
+        if not self.count:
+            return torch.zeros(0, self.wavelength.numel(), dtype=torch.float64)
+        moved = self.centre * doppler_factor(self.velocity if velocity is None else velocity)
+        grid = Sampling(self.wavelength, self._levels)
         rows = []
-        for k in range(count):
-            mine = group == k
-            with torch.no_grad():
-                rows.append(
-                    optical_depth(
-                        grid,
-                        centre=centre[mine],
-                        strength=share[mine],
-                        sigma=sigma[mine],
-                        gamma=gamma[mine],
-                    )
+        for k in range(self.count):
+            mine = self.group == k
+            rows.append(
+                optical_depth(
+                    grid,
+                    centre=moved[mine],
+                    strength=self.share[mine],
+                    sigma=self.sigma[mine],
+                    gamma=self.gamma[mine],
                 )
-        empty = torch.zeros(0, grid.wavelength.numel(), dtype=torch.float64)
-        self.register_buffer("profiles", torch.stack(rows) if rows else empty, persistent=False)
-        self.amplitudes = nn.Parameter(torch.zeros(count, dtype=torch.float64))
+            )
+        return torch.stack(rows)
+
+    def slope(self) -> Tensor:
+        """Derivative (n_grid,) of the emission by the velocity [per km/s]."""
+        amplitudes = self.amplitudes.detach()
+        here = self.velocity.detach()
+        emission = torch.func.jvp(lambda v: amplitudes @ self.profiles(v), (here,), (torch.ones_like(here),))
+        return emission[1].detach()
 
     def forward(self) -> Tensor:
         """Emission (n_grid,) per Angstrom, before line spread and pixels."""
-        return self.amplitudes @ self.profiles
+        return self.amplitudes @ self.profiles()

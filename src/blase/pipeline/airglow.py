@@ -10,16 +10,24 @@ import torch
 from blase.atmosphere.airglow import DOPPLER_SIGMA, AirglowLines, airglow_lines
 from blase.constants import SPEED_OF_LIGHT
 from blase.errors import InputError
-from blase.fit.order_columns import airglow_name
+from blase.fit.order_columns import airglow_name, airglow_velocity_name
 from blase.fit.parameters import Prior
+from blase.fit.priors import scalar_prior
 from blase.functional.doppler import doppler_factor
 from blase.functional.optical_depth import Sampling
 from blase.model.airglow import Airglow
 from blase.model.forward import SpectrumModel
 from blase.pipeline.prepare import Pixels, without
 
-PRIOR = 1e3
-"""Width of the prior of every amplitude, about zero [median flux of the order times Angstrom]."""
+PRIOR = 30.0
+"""Width of the prior of every amplitude, about zero [median flux of the order times Angstrom].
+
+It is far from what data can say of a line. A width of 1000 would be as little to the point, but makes the
+normal equations so stiff (1e12 beside a prior's 1) that their solution is no minimum of them any more.
+"""
+VELOCITY_PRIOR = 0.3
+"""Width of the prior of the velocity of the lines in an order, about that of the air [km/s]: as far as the
+wavelengths of a spectrograph and of the list are off."""
 _LORENTZ = 1e-3
 """Half width [km/s] of lines that have none."""
 _MASKED = 15.0
@@ -80,13 +88,18 @@ def airglow_module(
     )
 
 
-def airglow_priors(model: SpectrumModel) -> dict[str, Prior]:
-    """Wide priors of all amplitudes; emission that noise makes negative is not forbidden, so not biased."""
+def airglow_priors(model: SpectrumModel, *, moving: bool) -> dict[str, Prior]:
+    """Wide priors of all amplitudes, and where the lines are `moving` those of their velocities.
+
+    Emission that noise makes negative is not forbidden, so not biased.
+    """
     found = {}
     for number, order in enumerate(model.orders):
         if order.airglow is not None:
             zero = torch.zeros_like(order.airglow.amplitudes)
             found[airglow_name(number)] = Prior(zero, torch.full_like(zero, PRIOR))
+            if moving:
+                found[airglow_velocity_name(number)] = scalar_prior(0.0, VELOCITY_PRIOR)
     return found
 
 

@@ -32,7 +32,7 @@ from blase.model.lines import VoigtLines
 from blase.model.star import Star
 from blase.pipeline.added_lines import with_added
 from blase.pipeline.airglow import airglow_module, airglow_priors
-from blase.pipeline.options import CORE_FLOOR, STELLAR_SCALES, TELLURIC_SCALES, Freedom
+from blase.pipeline.options import AIRGLOW_VELOCITY, CORE_FLOOR, STELLAR_SCALES, TELLURIC_SCALES, Freedom
 from blase.pipeline.order_freedom import (
     Correction,
     correction_module,
@@ -227,7 +227,9 @@ def build_priors(model: SpectrumModel, settings: Settings) -> dict[str, Prior]:
         for name, value in model.named_parameters():
             if name.endswith("continuum.coefficients"):
                 priors[name] = Prior(value.detach().clone(), torch.full_like(value, CONTINUUM_PRIOR))
-    priors |= order_priors(model, settings.wavelength_correction) | airglow_priors(model)
+    priors |= order_priors(model, settings.wavelength_correction) | airglow_priors(
+        model, moving=free(AIRGLOW_VELOCITY)
+    )
     if model.star is not None and free(CORE_FLOOR):
         priors |= floor_priors("star", model.star.lines, FloorPriorWidths())
     return priors | _scale_priors(model, settings) | _line_priors(model, settings)

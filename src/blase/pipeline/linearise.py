@@ -20,6 +20,7 @@ from blase.fit.line_columns import LINE_PARAMETERS
 from blase.fit.order_columns import (
     RESOLVING_POWER,
     airglow_name,
+    airglow_velocity_name,
     continuum_name,
     correction_name,
     departure_name,
@@ -152,6 +153,9 @@ def _add_order(numbers: _Numbers, solved: Solved, number: int, p: Pixels, flux_u
         names = named("airglow", order.airglow.amplitudes.numel())
         unit = f"{flux_unit} Angstrom".strip()
         _add_parameter(numbers, solved, names, unit, airglow_name(number), p.scale)
+        if airglow_velocity_name(number) in space.slices:
+            velocity = [f"airglow_velocity.{p.row}"]
+            _add_parameter(numbers, solved, velocity, "km/s", airglow_velocity_name(number), 1.0)
     if departure_name(number) in space.slices:
         keys = [name for name in (RESOLVING_POWER, departure_name(number)) if name in space.slices]
         entry = np.array([[space.slices[key].start for key in keys]])

@@ -46,7 +46,9 @@ GROUPS = {
     "stellar_lines": [*(name for name in LINE_CLASSES if name.startswith("stellar")), CORE_FLOOR],
     "telluric_lines": [name for name in LINE_CLASSES if name.startswith("telluric")],
 }
-OF_ORDERS = ("resolving_power_orders", "continuum")
+AIRGLOW_VELOCITY = "airglow_velocity"
+"""By how much the lines of the night sky are displaced in an order."""
+OF_ORDERS = ("resolving_power_orders", "continuum", AIRGLOW_VELOCITY)
 """What every order has for itself; the first is its departure from the resolving power of all."""
 STELLAR_SCALES = "stellar_scales"
 """Factors on strength, sigma and gamma that all stellar lines share."""

@@ -10,7 +10,11 @@ from pathlib import Path
 from blase.errors import InputError
 
 _WAVELENGTH = {"wave", "wav", "wavelength", "wavelengths", "lambda", "lam", "wl", "wvl", "wave/freq"}
-_NORMALISED = {"norm", "normalised", "normalized", "transmission", "transmittance", "total"}
+_WAVENUMBER = {"wavenumber", "wavenumbers", "wavenum"}
+_MOLECFIT = ("mlambda", "mtrans")
+"""Wavelength [micron, vacuum] and transmission of the model in tables of Molecfit (manual
+VLT-MAN-ESO-19550-5772), where `lambda` and `flux` beside them are those of the data."""
+_NORMALISED = {"norm", "normalised", "normalized", "transmission", "transmittance", "total", "mtrans"}
 _FLUX = {"flux", "fluxes", "flam", "intensity", "spec", "spectrum"}
 _CONTINUUM = {"continuum", "cont"}
 _UNITS = {
@@ -55,12 +59,26 @@ def is_wavelength(name: str) -> bool:
     return bool(_WAVELENGTH & set(name_tokens(name)))
 
 
+def is_wavenumber(name: str) -> bool:
+    """Whether a column of this name holds wavenumbers."""
+    return bool(_WAVENUMBER & set(name_tokens(name)))
+
+
+def is_of_molecfit(names: Sequence[str]) -> bool:
+    """Whether a table with these columns has the model of Molecfit."""
+    return set(_MOLECFIT) <= {name.lower() for name in names}
+
+
 def identify_columns(names: Sequence[str], *, path: str | Path | None = None) -> Columns:
     """Roles of the named columns. With just two columns the one beside the wavelength is the flux.
 
     Raises `InputError`, which lists the names, where there is no wavelength or no flux among them.
     """
-    wavelength = next((i for i, name in enumerate(names) if is_wavelength(name)), None)
+    if is_of_molecfit(names):
+        lower = [name.lower() for name in names]
+        return Columns(lower.index(_MOLECFIT[0]), lower.index(_MOLECFIT[1]), None, None)
+    axes = [i for known in (is_wavelength, is_wavenumber) for i, name in enumerate(names) if known(name)]
+    wavelength = axes[0] if axes else None
     rest = [i for i in range(len(names)) if i != wavelength]
     normalised, continuum = _first(names, rest, _NORMALISED), _first(names, rest, _CONTINUUM)
     flux = _first(names, [i for i in rest if i not in (normalised, continuum)], _FLUX)
@@ -71,7 +89,7 @@ def identify_columns(names: Sequence[str], *, path: str | Path | None = None) ->
             "the columns of the template are not recognised",
             path=path,
             value=", ".join(names),
-            expected="a wavelength (wavelength, wave, lambda, ...) and one of flux, normalised, transmission",
+            expected="a wavelength (wave, lambda) or wavenumber, and one of flux, normalised, transmission",
             fix="rename the columns, for instance to wavelength_A and flux",
         )
     return Columns(wavelength, normalised, flux, continuum)

@@ -16,12 +16,20 @@ from numpy.typing import NDArray
 
 from blase.errors import InputError
 from blase.templates.absorbers import columns_by_species
-from blase.templates.columns import identify_columns, is_wavelength, medium_in_name, unit_in_name
+from blase.templates.columns import (
+    identify_columns,
+    is_of_molecfit,
+    is_wavelength,
+    is_wavenumber,
+    medium_in_name,
+    unit_in_name,
+)
 from blase.templates.raw import RawTemplate, split_flux
 
 Array = NDArray[np.float64]
 
 _COMMENTS = ("#", "\\", "|", "%", "!")
+_PER_CM = ("cm-1", "cm^-1", "1/cm", "cm**-1")
 _UNIT_IN_COMMENT = re.compile(r"wave(?:length)?s?\s*[\[(]\s*(\w+)\s*[\])]", re.IGNORECASE)
 _RESOLVING_POWER_IN_COMMENT = re.compile(r"^\\resPower\s*=\s*([\d.]+)", re.MULTILINE)
 
@@ -90,9 +98,9 @@ def read_fits_table(path: Path) -> RawTemplate | None:
     with fits.open(path, memmap=True) as hdus:
         tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
         if hdus[0].header["NAXIS"] > 0:
-            tables = [hdu for hdu in tables if any(map(is_wavelength, hdu.columns.names))]
+            tables = [hdu for hdu in tables if any(map(is_axis, hdu.columns.names))]
         for hdu in tables:
-            if any(map(is_wavelength, hdu.columns.names)):
+            if any(map(is_axis, hdu.columns.names)):
                 units = [hdu.columns[name].unit for name in hdu.columns.names]
                 columns = [hdu.data.field(name) for name in hdu.columns.names]
                 return _from_columns(hdu.columns.names, units, columns, path)
@@ -118,9 +126,10 @@ def read_text(lines: Sequence[str], path: Path) -> RawTemplate:
             value="no numbers",
             fix="copy or download the file again",
         )
-    delimiter = find_delimiter(rows[0])
-    header = None if _is_numeric(rows[0], delimiter) else _split(rows[0], delimiter)
-    data = _numbers(rows if header is None else rows[1:], delimiter, path)
+    delimiter = find_delimiter(rows[-1])  # the first may be of text
+    above, rows = _above_numbers(rows, delimiter)
+    header = _header(above, delimiter)
+    data = _numbers(rows, delimiter, path)
     names, units = _names_and_units(header, comments, data.shape[1])
     if names is None:
         raw = RawTemplate(data[:, 0].copy(), data[:, 1].copy())
@@ -158,6 +167,25 @@ def find_delimiter(line: str) -> str | None:
 
 def _split(line: str, delimiter: str | None) -> list[str]:
     return [word.strip().strip('"') for word in line.split(delimiter)]
+
+
+def is_axis(name: str) -> bool:
+    """Whether a column of this name holds wavelengths or wavenumbers."""
+    return is_wavelength(name) or is_wavenumber(name)
+
+
+def _above_numbers(rows: Sequence[str], delimiter: str | None) -> tuple[list[str], list[str]]:
+    """Lines of text above the first numbers, as of LBLRTM's TAPE27 and TAPE28, and the rest."""
+    first = next((k for k, row in enumerate(rows) if _is_numeric(row, delimiter)), len(rows))
+    return (list(rows[:first]), list(rows[first:])) if first < len(rows) else (list(rows[:1]), list(rows[1:]))
+
+
+def _header(above: Sequence[str], delimiter: str | None) -> list[str] | None:
+    """Names of the columns: the one line above the numbers, or of several the last that names an axis."""
+    if len(above) < 2:
+        return _split(above[0], delimiter) if above else None
+    named = [_split(line, delimiter) for line in above]
+    return next((words for words in named[::-1] if any(map(is_axis, words))), named[-1])
 
 
 def _is_numeric(line: str, delimiter: str | None) -> bool:
@@ -225,18 +253,41 @@ def _from_columns(
     values, normalised, continuum = split_flux(
         column(roles.normalised), column(roles.flux), column(roles.continuum)
     )
-    wavelength = _floats(columns[roles.wavelength], path)
+    wavelength, unit, medium = _axis(names, units, columns, roles.wavelength, path)
+    if is_wavenumber(names[roles.wavelength]) and not normalised:
+        values = values * 1e8 / wavelength**2  # per wavenumber until here
     source = roles.flux if roles.flux is not None else roles.continuum
     return RawTemplate(
         wavelength,
         values,
         normalised,
         continuum,
-        unit=units[roles.wavelength] or unit_in_name(names[roles.wavelength]),
-        medium=medium_in_name(names[roles.wavelength]),
+        unit=unit,
+        medium=medium,
         flux_unit=(units[source] or "") if source is not None else "",
         by_species={name: _floats(columns[i], path) for name, i in columns_by_species(names).items()},
     )
+
+
+def _axis(
+    names: Sequence[str], units: Sequence[str | None], columns: Sequence[object], where: int, path: Path
+) -> tuple[Array, str | None, str | None]:
+    """Wavelengths (n,), their unit and medium, of a column of wavelengths or of wavenumbers [cm^-1]."""
+    name, unit, values = names[where], units[where], _floats(columns[where], path)
+    if is_wavenumber(name):
+        if unit is not None and unit.replace(" ", "").lower() not in _PER_CM:
+            raise InputError(
+                "wavenumbers are not per centimetre",
+                path=path,
+                value=unit,
+                expected="cm-1",
+                fix="give wavelengths, or wavenumbers in cm-1",
+            )
+        with np.errstate(divide="ignore"):
+            return 1e8 / values, "Angstrom", "vacuum"
+    if is_of_molecfit(names):
+        return values, unit or "um", "vacuum"
+    return values, unit or unit_in_name(name), medium_in_name(name)
 
 
 def _floats(values: object, path: Path) -> Array:
