@@ -66,7 +66,9 @@ def test_orders_fit_into_the_template() -> None:
         assert len(spans) == 28 and low < spans[0][0] and spans[-1][1] < high
         relative = np.array([np.log(b / a) for a, b in spans])
         np.testing.assert_allclose(relative, min(width, relative[0]), rtol=1e-6)
-        assert relative[0] <= width and all(a[1] <= b[0] * (1 + 1e-9) for a, b in pairwise(spans))
+        assert 0.7 * width < relative[0] <= width and all(
+            a[1] <= b[0] * (1 + 1e-9) for a, b in pairwise(spans)
+        )
 
 
 def test_table_is_padded() -> None:

@@ -18,12 +18,13 @@ WIDTH = 0.0137
 """Of an order of HPF, over its wavelength."""
 PIXELS = 2048
 _MARGIN = 0.004
-"""Of the template, beyond the outermost orders, over the wavelength."""
+"""Of the template, beyond the outermost orders, over the wavelength; at most a tenth of a short one."""
 
 
 def order_setups(low: float, high: float, count: int) -> list[OrderSetup]:
     """Orders evenly over a template [vacuum Angstrom], narrower than HPF's where there is no room."""
-    low, high = low * (1 + _MARGIN), high * (1 - _MARGIN)
+    margin = min(_MARGIN, 0.1 * np.log(high / low))
+    low, high = low * (1 + margin), high * (1 - margin)
     width = min(WIDTH, np.log(high / low) / count)
     starts = np.exp(np.linspace(np.log(low), np.log(high) - width, count))
     return [OrderSetup((float(s), float(s * np.exp(width))), RESOLVING_POWER) for s in starts]
