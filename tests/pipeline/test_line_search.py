@@ -332,14 +332,3 @@ def test_a_pair_that_is_half_resolved_is_no_blend() -> None:
 def test_lines_that_stand_alone_are_no_blends() -> None:
     result = fit(observe(comb()).spectrum, clone_of(comb()))
     assert result.summary["blends"] == [] and not result.lines["blend"].any()
-
-
-def test_covariance_has_the_units_of_the_parameters() -> None:
-    solved = solve(*prepared(observe(comb()).spectrum, clone_of(comb())))
-    space = solved.normal_space
-    where = space.slices["star.radial_velocity"].start
-    entries = np.array([where, space.slices["star.lines.log_strength"].start + 20])
-    found = solved.covariance(entries, entries)
-    width = float(space.priors["star.radial_velocity"].width)
-    assert found[0, 0] == pytest.approx(solved.posterior.variance[where] * width**2, rel=1e-6)
-    np.testing.assert_allclose(found, found.T, atol=1e-12)

@@ -58,15 +58,3 @@ def telescope_altitude(site: str | None, altitude: float | None) -> float:
 
     assert site is not None
     return site_altitude(site)
-
-
-def check_file(path: Path, *, overwrite: bool) -> None:
-    """Raise `InputError` where `path` exists and is not to be replaced."""
-    if path.exists() and not overwrite:
-        raise InputError(
-            "the output file exists and is kept",
-            path=path,
-            value="an existing file",
-            expected="a name that does not exist yet",
-            fix="give another -o, or --overwrite to replace it",
-        )

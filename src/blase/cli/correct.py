@@ -20,7 +20,6 @@ from blase.cli.air_options import (
     ReplaceOption,
     SiteOption,
     TemperatureOption,
-    check_file,
     telescope_altitude,
 )
 from blase.cli.messages import NOT_CONVERGED, say
@@ -94,6 +93,8 @@ def correct(
         --order 1,10-11,27 --line-list hitran/ -o corrected.fits
     """  # noqa: D301
     span, rows = parse_range(wavelength), parse_orders(order)
+    from blase.containers.atomic import check_file
+
     check_file(output, overwrite=overwrite)
     if template is not None:
         check_file(template, overwrite=overwrite)

@@ -122,14 +122,9 @@ def _check(
             expected=", ".join(SUFFIXES),
             fix="name the file with one of them",
         )
-    if target.exists() and not overwrite:
-        raise InputError(
-            "the file exists and is kept",
-            path=target,
-            value="a file of this name",
-            expected="a new name",
-            fix="add --overwrite to replace it, or choose another name with -o",
-        )
+    from blase.containers.atomic import check_file
+
+    check_file(target, overwrite=overwrite)
     meant = {"--order": ("spectrum",), "--line": ("line",), "--wavelength": ("spectrum", "template")}
     given = {"--order": order, "--line": line, "--wavelength": span}
     for flag, kinds in meant.items():

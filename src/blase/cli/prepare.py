@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from blase.cli.air_options import FileOption, ReplaceOption, check_file
+from blase.cli.air_options import FileOption, ReplaceOption
 from blase.cli.info import info_lines
 from blase.cli.messages import say
 from blase.cli.options import Frame as FrameName
@@ -81,6 +81,8 @@ def prepare(
       blase prepare Slope-20190224.optimal.fits --sky subtract --trim 8 --cosmic-rays 8 -o clean.fits
       blase prepare night1.fits night2.fits --order 3-5 -o stacked.fits
     """  # noqa: D301
+    from blase.containers.atomic import check_file
+
     check_file(output, overwrite=overwrite)
     if reader.sky == "none" and sky_scale != 1.0:
         raise InputError(

@@ -19,7 +19,6 @@ from blase.cli.air_options import (
     ReplaceOption,
     SiteOption,
     TemperatureOption,
-    check_file,
     telescope_altitude,
 )
 from blase.cli.messages import say
@@ -66,6 +65,8 @@ def telluric(
             expected="a range in vacuum Angstrom",
             fix="give it as in --wavelength 9300 9700",
         )
+    from blase.containers.atomic import check_file
+
     check_file(output, overwrite=overwrite)
     height = telescope_altitude(site, altitude)
     from blase.atmosphere.conditions import Conditions

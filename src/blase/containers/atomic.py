@@ -114,6 +114,18 @@ def check_output(path: str | Path, *, overwrite: bool = False) -> None:
         _check_replaceable(target)
 
 
+def check_file(path: str | Path, *, overwrite: bool = False) -> None:
+    """Raise `InputError` where the file `path` exists and is not to be replaced."""
+    if Path(path).exists() and not overwrite:
+        raise InputError(
+            "the file exists and is kept",
+            path=path,
+            value="an existing file",
+            expected="a path that does not exist yet",
+            fix="give another path (-o), or --overwrite (overwrite=True) to replace it",
+        )
+
+
 def _check_creatable(target: Path) -> None:
     """Raise `InputError` unless the nearest existing ancestor is a directory that can be written to."""
     ancestor = target.absolute().parent

@@ -27,25 +27,20 @@ from blase.fit.objective import Objective, require_cpu
 from blase.fit.order_graphs import OrderGraphs
 from blase.fit.second_order import line_curvature
 from blase.fit.stretches import Stretches
+from blase.fit.window_descent import FLATTEST, GROWTH, LONGEST_STEP
 from blase.model.forward import SpectrumModel
 
 Progress = Callable[[int, float, float], None]
 """Called after every iteration with its number, the objective and the weighted rms of data/model - 1."""
 
-LONGEST_STEP = 3.0
-"""No parameter moves farther than this many prior widths at once."""
 FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 10.0, 0.5, 1e12
 """In units of the curvature of a prior: much less would not steady a step, and would take long to grow."""
-GROWTH = 4.0
-"""Factor by which damping grows after a first failure; it doubles with every further one."""
 SLACK = 0.2
 """Share of the average gain of a stretch that it may lose before it is damped."""
 LEAST_SLACK = 0.02
 """It may always lose this much of ln(posterior), where half a unit is one standard deviation."""
 MENDED = 0.1
 """Stretches that failed are put back where they lost more than this share of what the others won."""
-FLATTEST = 0.2
-"""Least curvature of a parameter along which the data say nothing, where a prior has 1."""
 FAIR = 0.25
 """What all stretches share is damped less after a step that gained this share of its promise."""
 CONTINUUM_GAIN = 0.05

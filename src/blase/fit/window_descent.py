@@ -13,7 +13,8 @@ import numpy as np
 from numba import njit
 
 from blase.constants import SPEED_OF_LIGHT
-from blase.fit.line_response import convolve_rows
+from blase.fit.line_response import convolve_rows, scale_rows
+from blase.fit.second_order import MOST_DAMPED
 from blase.functional.optical_depth_numba import window_derivatives
 
 LONGEST_STEP = 3.0
@@ -24,8 +25,6 @@ GROWTH = 4.0
 """Factor by which damping grows after a first failure; it doubles with every further one."""
 FLATTEST = 0.2
 """Least curvature of a parameter along which the data say nothing, where a prior has 1."""
-MOST_DAMPED = 1e3
-"""gamma over sigma beyond which a line is a Lorentzian, whatever its sigma."""
 _FLAGS = {"contract", "arcp", "nsz", "reassoc"}
 
 
@@ -98,23 +97,14 @@ def _read(rows, start, weight, change, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _times(rows, start, factor):  # type: ignore[no-untyped-def]
-    """Multiply `rows` by `factor` (m,) at the samples that they read; zero where there are none."""
-    for p in range(start.size):
-        for i in range(rows.shape[1]):
-            k = start[p] + i
-            rows[p, i] *= factor[k] if 0 <= k < factor.size else 0.0
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def _columns(rows, start, weight, light, stencil, slopes, lines, width, absorber):  # type: ignore[no-untyped-def]
     """Derivatives (4 n, n_pixels) of model / sigma by the whitened parameters of the lines."""
     n, m = lines.shape[0], light.shape[1]
     through, air = rows.copy(), rows.copy()
-    _times(through, start, light[2])
+    scale_rows(through, start, light[2])
     star, first = convolve_rows(through, stencil[::-1].copy()), start - stencil.size // 2
-    _times(star, first, -light[0])
-    _times(air, start, -light[1] * light[2])
+    scale_rows(star, first, -light[0])
+    scale_rows(air, start, -light[1] * light[2])
     out = np.zeros((4 * n, start.size))
     for j in range(n):
         for k in range(4):

@@ -11,10 +11,9 @@ from astropy.time import Time
 from numpy.typing import NDArray
 
 from blase.constants import SPEED_OF_LIGHT
-from blase.containers.atomic import atomic_file
+from blase.containers.atomic import atomic_file, check_file
 from blase.containers.order import Order
 from blase.containers.spectrum import EchelleSpectrum
-from blase.errors import InputError
 from blase.preprocess.frame import to_frame
 
 FloatArray = NDArray[np.float64]
@@ -38,14 +37,7 @@ def write_eprv(spectrum: EchelleSpectrum, path: str | Path, *, overwrite: bool =
     hdus += [fits.ImageHDU(np.array([value]), name=name) for name, value in _barycentric(observed).items()]
     hdus += _optional(observed.orders)
     path = Path(path)
-    if path.exists() and not overwrite:
-        raise InputError(
-            "the file exists and is kept",
-            path=path,
-            value="an existing file",
-            expected="a path that does not exist yet",
-            fix="give another path, or overwrite=True",
-        )
+    check_file(path, overwrite=overwrite)
     with atomic_file(path) as temporary:
         hdus.writeto(temporary, overwrite=True)
     return path

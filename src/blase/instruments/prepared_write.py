@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from blase.containers.atomic import atomic_file
+from blase.containers.atomic import atomic_file, check_file
 from blase.containers.order import Order
 from blase.containers.spectrum import EchelleSpectrum, Metadata
-from blase.errors import InputError
 
 CREATOR = "blase prepare"
 PIXEL_COLUMNS = ("flux", "uncertainty", "mask", "blaze", "sky", "sky_uncertainty", "noise_length")
@@ -24,14 +23,7 @@ def write_prepared(spectrum: EchelleSpectrum, path: str | Path, *, overwrite: bo
     Raises InputError where the file is there and `overwrite` is False.
     """
     path = Path(path)
-    if path.exists() and not overwrite:
-        raise InputError(
-            "the file exists and is kept",
-            path=path,
-            value="an existing file",
-            expected="a path that does not exist yet",
-            fix="give another path, or --overwrite (overwrite=True)",
-        )
+    check_file(path, overwrite=overwrite)
     tables = [_order(order, spectrum.metadata.flux_unit) for order in spectrum.orders]
     hdus = fits.HDUList([_primary(spectrum.metadata), *tables, _sentences(spectrum.metadata)])
     with atomic_file(path) as temporary:

@@ -6,13 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
-from blase.fit.covariance import Covariance
-from blase.fit.data_space import DataSpace, Posterior
+from blase.fit.data_space import Posterior
 from blase.fit.descent import Solution
-from blase.fit.jacobian import jacobian
-from blase.fit.line_blocks import IntArray
 from blase.fit.line_columns import FINE_WINDOWS
 from blase.fit.objective import Objective
 from blase.fit.parameters import ParameterSpace
@@ -50,17 +45,6 @@ class Solved:
     def variance_ratio(self) -> FloatArray:
         """Posterior over prior variance (size,) of every free number, the prior as curved as it is there."""
         return self.posterior.variance
-
-    def covariance(self, first: IntArray, second: IntArray) -> FloatArray:
-        """Posterior covariance (k, l) of the entries `first` (k,) of z with the entries `second` (l,).
-
-        Entries are those of `normal_space.slices`; it is in the units of the parameters. Raises `InputError`
-        for an entry that is not one of z.
-        """
-        space = self.normal_space
-        system = DataSpace(jacobian(self.model, self.objective.data, space))
-        width = np.concatenate([prior.width.reshape(-1).numpy() for prior in space.priors.values()])
-        return Covariance(system)(first, second) * np.outer(width[first], width[second])
 
     @property
     def model(self) -> SpectrumModel:

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from astropy import units as u
 from astropy.table import QTable, Table
 
-from blase.containers.atomic import atomic_file
+from blase.containers.atomic import atomic_file, check_file
 from blase.errors import InputError
 
 TableFormat = Literal["ecsv", "csv", "fits", "votable"]
@@ -40,14 +40,7 @@ def write_table(table: QTable, path: Path, *, form: str, overwrite: bool = False
 
     Raises `InputError` where the file exists and `overwrite` is not given.
     """
-    if path.exists() and not overwrite:
-        raise InputError(
-            "the file exists and is kept",
-            path=path,
-            value="a file of this name",
-            expected="a new name",
-            fix="add --overwrite to replace it, or choose another name",
-        )
+    check_file(path, overwrite=overwrite)
     with atomic_file(path) as temporary:
         _plain(table, form).write(temporary, format=_ASTROPY[form], overwrite=True)
 
