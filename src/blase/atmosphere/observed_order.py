@@ -18,6 +18,7 @@ from blase.atmosphere.transmission import CONTINUUM, WATER, LayeredTransmission
 from blase.constants import SPEED_OF_LIGHT
 from blase.containers.order import Order
 from blase.functional.continuum import legendre_basis, normalised_coordinate
+from blase.functional.forward_mode import directional
 from blase.functional.grid import log_grid
 from blase.functional.line_spread import line_spread_broadening, velocity_sigma
 from blase.functional.pixels import integrate_pixels, pixel_weights
@@ -133,8 +134,7 @@ class ObservedOrder:
     def detect_with_slope(self, row: FloatArray, log_power: Tensor) -> tuple[FloatArray, FloatArray]:
         """`row` (n,) as the pixels see it, and the derivative of that by ln R, (n_pixels,) each."""
         light = torch.from_numpy(row)
-        along = (torch.ones_like(log_power),)
-        seen, slope = torch.func.jvp(lambda x: self._detect(light, x), (log_power,), along)[:2]
+        seen, slope = directional(lambda x: self._detect(light, x), log_power, torch.ones_like(log_power))
         return seen.numpy(), slope.numpy()
 
     def continuum(self, light: FloatArray, used: NDArray[np.bool_]) -> FloatArray:
@@ -163,8 +163,8 @@ class ObservedOrder:
 
         with torch.no_grad():
             along = torch.tensor([0.0, 1.0], dtype=torch.float64)
-            depth, warmer = torch.func.jvp(depths, (physical,), (along,))[:2]
-            wetter = torch.func.jvp(depths, (physical,), (1 - along,))[1]
+            depth, warmer = directional(depths, physical, along)
+            wetter = directional(depths, physical, 1 - along)[1]
         zero = torch.zeros_like(self.grid)
         total = torch.exp(-sum(depth.values(), zero))
         slopes = {
@@ -191,7 +191,7 @@ class ObservedOrder:
         for k, name in enumerate(names):
             along = torch.zeros_like(start)
             along[k] = 1.0
-            slopes[name] = torch.func.jvp(spectrum, (start,), (along,))[1]
+            slopes[name] = directional(spectrum, start, along)[1]
         return flux, slopes
 
     def _detect(self, rows: Tensor, log_power: Tensor) -> Tensor:
